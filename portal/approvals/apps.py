@@ -1,0 +1,8 @@
+"""App configuration of approvals."""
+
+from django.apps import AppConfig
+
+
+class ApprovalsConfig(AppConfig):
+    name = "portal.approvals"
+    label = "approvals"
