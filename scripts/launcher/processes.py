@@ -1,0 +1,54 @@
+"""Processes remembered by pid and time of birth, so that a later run can end what a killed one left."""
+
+import contextlib
+import json
+import signal
+from pathlib import Path
+
+import psutil
+
+from .files import write_private
+
+SAME_BIRTH_S = 5.0
+
+
+def remember(path: Path, pid: int) -> None:
+    """Write down a process of ours."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        write_private(path, json.dumps({"pid": pid, "born": process.create_time(), "name": process.name()}))
+
+
+def recorded(path: Path) -> psutil.Process | None:
+    """The process written down in `path` if it still lives; None for a dead one or a stranger with its pid."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        process = psutil.Process(int(record["pid"]))
+        born = process.create_time()
+        alive = process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+    return process if alive and abs(born - float(record["born"])) < SAME_BIRTH_S else None
+
+
+def end_recorded(path: Path, *, patience_s: float = 10) -> bool:
+    """End the process written down in `path`, with its children; True if there was one."""
+    process = recorded(path)
+    if process is not None:
+        end_tree(process, patience_s=patience_s)
+    path.unlink(missing_ok=True)
+    return process is not None
+
+
+def end_tree(process: psutil.Process, *, patience_s: float, first: signal.Signals = signal.SIGTERM) -> None:
+    """Ask a process to end and wait; then kill it and whatever children it left."""
+    family = [process]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family += process.children(recursive=True)
+        process.send_signal(first)
+    psutil.wait_procs(family[:1], timeout=patience_s)
+    _, alive = psutil.wait_procs(family[1:], timeout=0.5)
+    for member in [*family[:1], *alive]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(family, timeout=5)
