@@ -20,10 +20,16 @@ Verb = Literal["start", "stop", "restart"]
 ErrorKind = Literal["credentials", "permission", "quota", "capacity", "not_found", "unreachable", "garbage", "refused"]
 ChoiceKind = Literal["region", "size", "image", "network", "key"]
 CheckState = Literal["passed", "warned", "failed", "skipped"]
+CAPABILITIES = ("compute", "database", "volume", "object_store", "container", "function")
 KEY_TAG = "concord-step"
 """The tag (or field of a comment) that carries the idempotency key in the cloud."""
 
 Seen = TypeVar("Seen", covariant=True)
+
+
+def marked(text: str) -> str:
+    """The text itself, marked for translation; an adapter needs no settings, so it is translated where it is shown."""
+    return text
 
 
 class CloudError(PortalError):

@@ -16,6 +16,7 @@ from typing import ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
 from portal.clouds.base import Account, CloudError
+from portal.core.errors import Refused
 
 log = logging.getLogger("portal.clouds.calls")
 P = ParamSpec("P")
@@ -126,7 +127,9 @@ def explain(error: Exception, adapter: Adapter) -> CloudError:
     if known is None:
         with contextlib.suppress(Exception):  # translating must never hide the first error
             known = adapter.translate(error)
-    if known is None and isinstance(error, OSError):
+    if known is None and isinstance(error, Refused) and not isinstance(error.__cause__, OSError):
+        known = CloudError(str(error), retry=False, kind="refused")  # the address policy
+    if known is None and isinstance(error, OSError | Refused):
         known = CloudError(f"Not reachable: {shown(error)}", retry=True, kind="unreachable")
     if known is None:
         known = CloudError(f"An answer that makes no sense: {shown(error)}", retry=True, kind="garbage")

@@ -7,9 +7,8 @@ choices of that kind (clouds.queries.options), which come from the last sync and
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext_noop as _
-
 from portal.clouds.base import DatabaseSpec, ServerSpec
+from portal.clouds.base import marked as _
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 NAME: dict[str, Any] = {
