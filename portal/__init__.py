@@ -1,0 +1,5 @@
+"""Concord: a federated multi-cloud governance portal."""
+
+from portal.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,206 @@
+"""The scope tree, groups, roles, assignments, shares and API tokens."""
+
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GistIndex
+from django.db import models
+from django.db.models import F, Q
+from guardian.models import UserObjectPermissionBase
+
+from portal.access.managers import AccessManager
+from portal.access.permissions import PERMISSIONS
+from portal.core import clock
+from portal.core.fields import PathField
+from portal.core.models import Base
+from portal.users.models import User
+
+DEEPEST = 7  # one organization, five levels of tenants, one project
+
+
+class ScopeKind(models.TextChoices):
+    ORGANIZATION = "organization"
+    TENANT = "tenant"
+    PROJECT = "project"
+
+
+class ScopeState(models.TextChoices):
+    ACTIVE = "active"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class Scope(Base):
+    """An organization, a tenant in it (nested to five levels), or a project. `path` is the ltree of ids from the root."""
+
+    scope_kind = models.CharField(max_length=12, choices=ScopeKind.choices, db_column="kind")
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    path = PathField(unique=True)
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=120, allow_unicode=True)
+    owner = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="owned_scopes")
+    state = models.CharField(max_length=10, choices=ScopeState.choices, default=ScopeState.ACTIVE)
+    calendar = models.CharField(max_length=40, default="default")
+    zone = models.CharField(max_length=64, default="UTC")
+    environment = models.CharField(max_length=20, blank=True)
+    data_class = models.CharField(max_length=20, blank=True)
+    cost_centre = models.CharField(max_length=40, blank=True)
+    currency = models.CharField(max_length=3, default="EUR")
+
+    objects = AccessManager()  # type: ignore[assignment]
+    scope_lookup = ""
+    view_permission = "view_scope"
+
+    class Meta:
+        default_permissions = ()
+        permissions = tuple(PERMISSIONS.items())
+        constraints = (
+            models.UniqueConstraint(fields=["parent", "slug"], name="one_scope_per_name"),
+            models.UniqueConstraint(fields=["slug"], condition=Q(parent=None), name="one_organization_per_name"),
+            models.CheckConstraint(
+                condition=Q(scope_kind="organization") ^ Q(parent__isnull=False), name="organizations_are_roots"
+            ),
+            models.CheckConstraint(condition=Q(path__depth__lte=DEEPEST), name="the_tree_has_seven_levels"),
+        )
+        indexes = (GistIndex(fields=["path"], name="scope_by_path"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def scope_path(self) -> str:
+        return self.path
+
+    @property
+    def organization_id(self) -> str:
+        """The root's id, in hex, read from the path."""
+        return self.path.split(".")[0]
+
+    def path_below(self, child: "Scope") -> str:
+        return f"{self.path}.{child.pk.hex}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.path:
+            self.path = self.parent.path_below(self) if self.parent else self.pk.hex
+        super().save(*args, **kwargs)
+
+
+class Group(Base):
+    """People who hold roles together."""
+
+    scope = models.ForeignKey(Scope, models.CASCADE, related_name="groups")
+    name = models.CharField(max_length=120)
+    members: Any = models.ManyToManyField(User, related_name="portal_groups", blank=True)
+
+    objects = AccessManager()  # type: ignore[assignment]
+    scope_lookup = "scope"
+    view_permission = "view_scope"
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["scope", "name"], name="one_group_per_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(Base):
+    """A named set of permissions. Built-in roles have no scope and are written by `sync_roles`."""
+
+    key = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    scope = models.ForeignKey(Scope, models.CASCADE, null=True, blank=True, related_name="roles")
+    permissions: Any = ArrayField(models.CharField(max_length=40), default=list)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["scope", "key"], name="one_role_per_key", nulls_distinct=False),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Source(models.TextChoices):
+    """Where an assignment came from; a sync removes only its own."""
+
+    MANUAL = "manual"
+    RULE = "rule"
+    SCIM = "scim"
+    APPROVAL = "approval"
+
+
+class Assignment(Base):
+    """A role for a user or a group on a scope and all below it, from `starts` until `expires`."""
+
+    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="assignments")
+    group = models.ForeignKey(Group, models.CASCADE, null=True, blank=True, related_name="assignments")
+    role = models.ForeignKey(Role, models.PROTECT, related_name="assignments")
+    scope = models.ForeignKey(Scope, models.CASCADE, related_name="assignments")
+    starts = models.DateTimeField(null=True, blank=True)
+    expires = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.MANUAL)
+    granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    approval = models.CharField(max_length=40, blank=True)
+
+    objects = AccessManager()  # type: ignore[assignment]
+    scope_lookup = "scope"
+    view_permission = "view_scope"
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(user=None) ^ Q(group=None), name="an_assignment_has_one_principal"),
+            models.CheckConstraint(
+                condition=Q(expires=None) | Q(starts=None) | Q(expires__gt=F("starts")),
+                name="an_assignment_ends_after_it_starts",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "group", "role", "scope", "source"], name="one_assignment_each", nulls_distinct=False
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.role} · {self.scope}"
+
+    @property
+    def scope_path(self) -> str:
+        return self.scope.path
+
+
+class Share(UserObjectPermissionBase):
+    """A time-boxed exception on one object. A row that guardian alone writes has expired at once."""
+
+    expires = models.DateTimeField(default=clock.now)
+    granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    approval = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        abstract = True
+
+
+class ScopeShare(Share):
+    """One permission on one scope for one person, until a date."""
+
+    content_object = models.ForeignKey(Scope, models.CASCADE, related_name="shares")
+
+    class Meta(Share.Meta):
+        abstract = False
+
+
+class Token(Base):
+    """A key to the API: kept as a hash, narrowed by permission and scope, dead when the person's epoch moves on."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=12, unique=True)
+    digest = models.CharField(max_length=64)
+    permissions: Any = ArrayField(models.CharField(max_length=40), null=True, blank=True)
+    scope = models.ForeignKey(Scope, models.CASCADE, null=True, blank=True, related_name="+")
+    expires = models.DateTimeField()
+    epoch = models.PositiveIntegerField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

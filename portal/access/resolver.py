@@ -1,0 +1,143 @@
+"""Who may do what where, resolved once per request: two indexed queries, then sets."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from django.apps import apps
+from django.db.models import Q
+
+from portal.core import clock
+from portal.core.errors import Forbidden, NotFound
+from portal.users.actor import Actor
+
+Reach = Literal["down", "up"]
+Grants = list[tuple[str, frozenset[str]]]
+
+
+def require(actor: Actor, permission: str, thing: Any) -> None:
+    """Return, or raise: NotFound where she may not even see the thing, else Forbidden."""
+    if actor.is_system:
+        return
+    if actor.viewed_as_by and not permission.startswith("view_"):
+        raise Forbidden("Looking as another person does not allow writing.")
+    if holds(actor, permission, thing):
+        return
+    if holds(actor, thing.view_permission, thing):
+        raise Forbidden(f"This takes the permission {permission} here.", permission=permission)
+    raise NotFound
+
+
+def holds(actor: Actor, permission: str, thing: Any) -> bool:
+    """Whether she holds the permission on the thing; the question `visible_to` answers for many."""
+    if actor.is_system:
+        return True
+    if scope_id_of(thing) in scope_ids(actor, permission, reach=getattr(thing, "scope_reach", "down")):
+        return True
+    return bool(getattr(thing, "share_relation", "")) and thing.pk in shared_ids(actor, permission, type(thing))
+
+
+def scope_id_of(thing: Any) -> Any:
+    """The id of the scope a thing lives in, following its `scope_lookup`."""
+    if not thing.scope_lookup:
+        return thing.pk
+    *path, last = thing.scope_lookup.split("__")
+    for name in path:
+        thing = getattr(thing, name)
+    return getattr(thing, f"{last}_id")
+
+
+def scope_ids(actor: Actor, permission: str, *, reach: Reach = "down") -> frozenset[uuid.UUID]:
+    """Scopes at or below a grant of the permission; with reach "up" also those above it (an organization's offerings)."""
+    key = (permission, reach)
+    if key not in actor.memory:
+        paths = [path for path, held in grants(actor) if permission in held]
+        actor.memory[key] = _resolve(actor, paths, reach) if paths else frozenset()
+    found: frozenset[uuid.UUID] = actor.memory[key]
+    return found
+
+
+def _resolve(actor: Actor, paths: list[str], reach: Reach) -> frozenset[uuid.UUID]:
+    prefixes = tuple(f"{path}." for path in paths)
+    exact = set(paths)
+    found = {pk for pk, path in _tree(actor) if path in exact or path.startswith(prefixes)}
+    if reach == "up":
+        found |= {uuid.UUID(label) for path in paths for label in path.split(".")}
+    return frozenset(found)
+
+
+def permissions_of(actor: Actor) -> frozenset[str]:
+    """Every permission she holds anywhere: what navigation shows."""
+    return frozenset().union(*(held for _, held in grants(actor)))
+
+
+def permissions_at(actor: Actor, path: str) -> frozenset[str]:
+    """Every permission she holds at a scope, by its path."""
+    return frozenset().union(*(held for root, held in grants(actor) if path == root or path.startswith(f"{root}.")))
+
+
+def grants(actor: Actor) -> Grants:
+    """(path, permissions) of each assignment and scope share in force now, narrowed as her token is."""
+    if "grants" not in actor.memory:
+        found = [*_assigned(actor), *_scopes_shared(actor)]
+        actor.memory["grants"] = [grant for grant in (_narrowed(actor, *each) for each in found) if grant]
+    held: Grants = actor.memory["grants"]
+    return held
+
+
+def in_force(prefix: str = "") -> Q:
+    """The condition that an assignment or share holds at this moment."""
+    now = clock.now()
+    starts = Q(**{f"{prefix}starts": None}) | Q(**{f"{prefix}starts__lte": now})
+    return starts & (Q(**{f"{prefix}expires": None}) | Q(**{f"{prefix}expires__gt": now}))
+
+
+def _assigned(actor: Actor) -> Iterable[tuple[str, Iterable[str]]]:
+    assignment = apps.get_model("access", "Assignment")
+    principal = Q(user=actor.user) | Q(group__members=actor.user)
+    rows = assignment.objects.filter(principal, in_force())
+    return list(rows.values_list("scope__path", "role__permissions"))
+
+
+def _scopes_shared(actor: Actor) -> Iterable[tuple[str, Iterable[str]]]:
+    share = apps.get_model("access", "ScopeShare")
+    rows = share.objects.filter(user=actor.user, expires__gt=clock.now())
+    return [(path, [name]) for path, name in rows.values_list("content_object__path", "permission__codename")]
+
+
+def _narrowed(actor: Actor, path: str, held: Iterable[str]) -> tuple[str, frozenset[str]] | None:
+    limit, permissions = actor.narrowed_to, frozenset(held)
+    if limit is None:
+        return path, permissions
+    if limit.permissions is not None:
+        permissions &= limit.permissions
+    if limit.scope_path is None or f"{path}.".startswith(f"{limit.scope_path}."):
+        return path, permissions
+    if f"{limit.scope_path}.".startswith(f"{path}."):
+        return limit.scope_path, permissions
+    return None
+
+
+def _tree(actor: Actor) -> list[tuple[uuid.UUID, str]]:
+    """(id, path) of every scope at or below any grant: one query a request."""
+    if "tree" not in actor.memory:
+        scope = apps.get_model("access", "Scope")
+        paths = sorted({path for path, _ in grants(actor)})
+        actor.memory["tree"] = (
+            list(scope.objects.filter(path__within_any=paths).values_list("pk", "path")) if paths else []
+        )
+    tree: list[tuple[uuid.UUID, str]] = actor.memory["tree"]
+    return tree
+
+
+def shared_ids(actor: Actor, permission: str, model: Any) -> frozenset[uuid.UUID]:
+    """Ids of one model's objects shared with her and in force, found through the model's reverse relation."""
+    key = ("shared", model._meta.label, permission)
+    if key not in actor.memory:
+        limit = actor.narrowed_to
+        allowed = limit is None or (limit.scope_path is None and permission in (limit.permissions or {permission}))
+        share = model._meta.get_field(model.share_relation).related_model
+        rows = share.objects.filter(user=actor.user, permission__codename=permission, expires__gt=clock.now())
+        actor.memory[key] = frozenset(rows.values_list("content_object_id", flat=True)) if allowed else frozenset()
+    found: frozenset[uuid.UUID] = actor.memory[key]
+    return found

@@ -1,0 +1,1 @@
+"""What happened, by whom, to what: one append-only log."""
