@@ -1,0 +1,1 @@
+"""What can be ordered: offerings and their versions, plans, and the components that are measured. No prices."""
