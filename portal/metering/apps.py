@@ -1,0 +1,8 @@
+"""App configuration of metering."""
+
+from django.apps import AppConfig
+
+
+class MeteringConfig(AppConfig):
+    name = "portal.metering"
+    label = "metering"
