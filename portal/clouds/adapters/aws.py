@@ -98,6 +98,7 @@ class Aws(LibcloudCompute):
         "publish": policy(*OBSERVE, *OPERATE, *MAKE),
     }
     checks = ec2_checks.NAMES
+    page: ClassVar[int] = 1000
 
     # How it is reached.
 
@@ -111,7 +112,8 @@ class Aws(LibcloudCompute):
         if endpoint := self.account.config.get("endpoint"):
             parts = urlsplit(endpoint)
             secure = parts.scheme == "https"
-            options |= {"host": parts.hostname, "port": parts.port or (443 if secure else 80), "secure": secure}
+            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+            options |= {"host": host, "port": parts.port or (443 if secure else 80), "secure": secure}
         return options
 
     def _opened(self, driver_class: Any, **more: Any) -> Any:
@@ -173,8 +175,8 @@ class Aws(LibcloudCompute):
             raise
 
     def all_nodes(self, driver: Any) -> tuple[Iterable[Node], bool]:
-        nodes = list(driver.nodes(size=1000))
-        disks = driver.disks_gib(size=500)
+        nodes = list(driver.nodes(size=self.page))
+        disks = driver.disks_gib(size=min(self.page, 500))
         for node in nodes:
             node.extra["disk_gib"] = disks.get(node.id)
         return nodes, True

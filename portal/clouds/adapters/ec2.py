@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 from libcloud.common.aws import SignedAWSConnection
@@ -10,8 +11,8 @@ from libcloud.common.base import BaseDriver
 from libcloud.compute.base import Node
 from libcloud.compute.constants.ec2_region_details_partial import REGION_DETAILS
 from libcloud.compute.drivers.ec2 import (
+    API_VERSION,
     NAMESPACE,
-    EC2Connection,
     EC2NodeDriver,
     EC2Response,
 )
@@ -59,14 +60,14 @@ class Refusal(Exception):
             return "permission", False
         if code in BUSY_CODES:
             return "refused", True
-        if code in DOWN_CODES or self.status >= 500:
-            return "unreachable", True
         if code.endswith("LimitExceeded"):
             return "quota", False
         if code.startswith("Insufficient"):
             return "capacity", True
         if code.endswith((".NotFound", ".Malformed")):
             return "not_found", False
+        if code in DOWN_CODES or self.status >= 500:
+            return "unreachable", True
         return "refused", False
 
 
@@ -92,22 +93,40 @@ class Ec2Answer(EC2Response):
         raise refusal(self.body or "", int(self.status))
 
 
-class Ec2Link(EC2Connection):
+class PostLink(SignedAWSConnection):
+    """Signed calls whose parameters travel in the body: a URL ends up in logs and errors, and has a longest length."""
+
+    def request(self, action: Any, params: Any = None, data: Any = None, headers: Any = None, *_: Any, **__: Any) -> Any:
+        body = urlencode({**(params or {}), "Version": self.version})
+        kind = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+        return super().request(action, data=body, headers={**(headers or {}), **kind}, method="POST")
+
+    def add_default_params(self, params: Any) -> Any:
+        return params
+
+    def pre_connect_hook(self, params: Any, headers: Any) -> Any:
+        """Sign the body and what belongs to AWS; what a proxy may rewrite (user agent, encodings) stays out of it."""
+        ours = {name: text for name, text in headers.items() if name.lower().startswith(("host", "content-type", "x-amz-"))}
+        params, signed = super().pre_connect_hook(params, ours)
+        return params, {**headers, **signed}
+
+
+class Ec2Link(PostLink):
+    version = API_VERSION
+    service_name = "ec2"
     responseCls = Ec2Answer
 
 
 class Ec2Driver(EC2NodeDriver):
     """The driver, and two verbs of its own: `ask` for one answer, `pages` for a list over all its pages."""
 
-    connectionCls = Ec2Link
+    connectionCls = Ec2Link  # type: ignore[assignment]
 
     def ask(self, action: str, params: Mapping[str, str] | None = None) -> Any:
         """One call; its answer as XML."""
         return self.connection.request("/", params={"Action": action, **(params or {})}).object
 
-    def pages(
-        self, action: str, list_name: str, params: Mapping[str, str] | None = None, *, size: int = 0
-    ) -> Iterator[Any]:
+    def pages(self, action: str, list_name: str, params: Mapping[str, str] | None = None, *, size: int = 0) -> Iterator[Any]:
         """The items of a list, page by page to the end. An answer without the list, or a page met twice, is garbage."""
         asked = dict(params or {})
         if size:
@@ -148,7 +167,7 @@ class StsAnswer(EC2Response):
         raise refusal(self.body or "", int(self.status))
 
 
-class StsLink(SignedAWSConnection):
+class StsLink(PostLink):
     version = "2011-06-15"
     service_name = "sts"
     responseCls = StsAnswer

@@ -225,9 +225,7 @@ class LibcloudCompute:
         if isinstance(error, TooManyRedirects):
             return CloudError("The endpoint redirects elsewhere; Concord does not follow.", retry=False, kind="refused")
         if isinstance(error, SSLError):
-            return CloudError(
-                f"The endpoint's certificate is refused: {cause_of(error)}", retry=False, kind="unreachable"
-            )
+            return CloudError(f"The endpoint's certificate is refused: {cause_of(error)}", retry=False, kind="unreachable")
         if isinstance(error, RequestException):
             return CloudError(f"The endpoint does not answer: {cause_of(error)}", retry=True, kind="unreachable")
         return None

@@ -1,0 +1,1 @@
+"""Adapters against real endpoints, and the connections above them."""
