@@ -1,0 +1,132 @@
+"""What each notice says: a topic, its words with named places, and whether it goes out by mail unless she says otherwise.
+
+All words are here, so one page lists every topic with its switches, and a reader gets hers in her own language. Adding a
+topic is adding a line. `label` is the target's own label and always there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`about` names the topic on the preferences page, `title` is one line, `body` says what it means for her."""
+
+    about: Any
+    title: Any
+    body: Any
+    mail: bool = True
+
+
+MESSAGES: Mapping[str, Message] = {
+    "vote_needed": Message(
+        _("Something waits for my decision"),
+        _("%(label)s waits for your decision"),
+        _("You are one of those who can decide. It was asked for in %(scope)s; please decide before it expires."),
+    ),
+    "approval_approved": Message(
+        _("What I asked for was approved"),
+        _("%(label)s was approved"),
+        _("It is carried out now. You can follow it on its page."),
+    ),
+    "approval_denied": Message(
+        _("What I asked for was denied"),
+        _("%(label)s was denied"),
+        _("The reason given: %(note)s"),
+    ),
+    "approval_expired": Message(
+        _("What I asked for expired"),
+        _("%(label)s expired without a decision"),
+        _("Nobody decided in time, so nothing was done. You can ask again."),
+    ),
+    "approval_changed": Message(
+        _("Something I decided changed before it was done"),
+        _("%(label)s changed, and your vote no longer counts"),
+        _("The facts are not those you decided on. Please look at them and decide again."),
+    ),
+    "approval_withdrawn": Message(
+        _("Something I could decide was withdrawn"),
+        _("%(label)s was withdrawn"),
+        _("It needs no decision any more."),
+        mail=False,
+    ),
+    "order_moved": Message(
+        _("My order moved on"),
+        _("%(label)s: %(state)s"),
+        _("Your order moved on. Its page shows every step."),
+        mail=False,
+    ),
+    "order_ready": Message(
+        _("My order is ready"),
+        _("%(label)s is ready"),
+        _("Everything you ordered is there and can be used."),
+    ),
+    "order_failed": Message(
+        _("My order failed"),
+        _("%(label)s could not be carried out"),
+        _("What happened: %(reason)s What you can do: %(advice)s"),
+    ),
+    "resource_ready": Message(
+        _("My resource is ready"),
+        _("%(label)s is ready"),
+        _("It can be used from now on."),
+        mail=False,
+    ),
+    "resource_failed": Message(
+        _("My resource has a problem"),
+        _("%(label)s has a problem"),
+        _("What happened: %(reason)s What you can do: %(advice)s"),
+    ),
+    "resource_ends": Message(
+        _("My resource ends soon"),
+        _("%(label)s ends in %(days)s days"),
+        _("It ends on %(date)s. Order an extension if you need it longer."),
+    ),
+    "secret_ready": Message(
+        _("A secret of mine is ready to be read"),
+        _("The secret of %(label)s is ready"),
+        _("It can be read once. Lost, it is replaced by a new one, never shown again."),
+        mail=False,
+    ),
+    "role_given": Message(
+        _("I was given a role"),
+        _("You are now %(role)s in %(label)s"),
+        _("You can use it from your next click on."),
+    ),
+    "role_ended": Message(
+        _("A role of mine ended"),
+        _("You are no longer %(role)s in %(label)s"),
+        _("If you still need it, ask an admin of %(label)s."),
+    ),
+    "scope_shared": Message(
+        _("Something was shared with me"),
+        _("%(label)s was shared with you"),
+        _("You can use it until %(date)s."),
+    ),
+    "connection_ready": Message(
+        _("A cloud connection is ready"),
+        _("%(label)s is connected"),
+        _("Its credentials work, and its inventory was read."),
+    ),
+    "connection_failed": Message(
+        _("A cloud connection has a problem"),
+        _("%(label)s has a problem"),
+        _("What happened: %(reason)s"),
+    ),
+    "budget_passed": Message(
+        _("A budget reached a mark"),
+        _("%(label)s reached %(percent)s %% of its budget"),
+        _("Used so far: %(used)s of %(limit)s."),
+    ),
+}
+
+
+def message_of(topic: str) -> Message:
+    """The words of a topic. A topic without words is an error of the program, said at once."""
+    try:
+        return MESSAGES[topic]
+    except KeyError:
+        raise LookupError(f"no words for the notice {topic!r} in portal.notices.messages") from None
