@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.forms",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
@@ -43,9 +44,16 @@ INSTALLED_APPS = [
     "portal.users",
     "portal.events",
     "portal.access",
+    "portal.notices",
+    "portal.identity",
+    "portal.catalogue",
+    "portal.pricing",
+    "portal.metering",
+    "portal.web",
 ]
 
 MIDDLEWARE = [
+    "portal.web.middleware.CorrelationId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -55,7 +63,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.web.middleware.SecurityHeaders",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.identity.middleware.WhoActs",
+    "portal.web.middleware.Refusals",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -71,6 +82,7 @@ TEMPLATES: list[dict[str, Any]] = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
+                "portal.web.shell.shell",
             ],
         },
     }
@@ -94,6 +106,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 LOGIN_URL = "signin"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "signin"

@@ -23,6 +23,7 @@ def start() -> None:
     """PostgreSQL with its two roles, the migrated template, and the environment that the settings read."""
     home = Path(tempfile.mkdtemp(prefix="concord-tests-"))
     home.chmod(0o755)
+    (home / "static").mkdir()
     postgres = Postgres(home)
     atexit.register(_stop, postgres, home, os.getpid())
     postgres.start(fsync="off", synchronous_commit="off", full_page_writes="off", max_connections="200")

@@ -47,7 +47,7 @@ class Scope(Base):
     cost_centre = models.CharField(max_length=40, blank=True)
     currency = models.CharField(max_length=3, default="EUR")
 
-    objects = AccessManager()  # type: ignore[assignment]
+    objects = AccessManager()
     scope_lookup = ""
     view_permission = "view_scope"
 
@@ -69,12 +69,12 @@ class Scope(Base):
 
     @property
     def scope_path(self) -> str:
-        return self.path
+        return str(self.path)
 
     @property
     def organization_id(self) -> str:
         """The root's id, in hex, read from the path."""
-        return self.path.split(".")[0]
+        return str(self.path).split(".")[0]
 
     def path_below(self, child: "Scope") -> str:
         return f"{self.path}.{child.pk.hex}"
@@ -92,7 +92,7 @@ class Group(Base):
     name = models.CharField(max_length=120)
     members: Any = models.ManyToManyField(User, related_name="portal_groups", blank=True)
 
-    objects = AccessManager()  # type: ignore[assignment]
+    objects = AccessManager()
     scope_lookup = "scope"
     view_permission = "view_scope"
 
@@ -140,7 +140,7 @@ class Assignment(Base):
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     approval = models.CharField(max_length=40, blank=True)
 
-    objects = AccessManager()  # type: ignore[assignment]
+    objects = AccessManager()
     scope_lookup = "scope"
     view_permission = "view_scope"
 
@@ -161,7 +161,7 @@ class Assignment(Base):
 
     @property
     def scope_path(self) -> str:
-        return self.scope.path
+        return str(self.scope.path)
 
 
 class Share(UserObjectPermissionBase):

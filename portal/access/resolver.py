@@ -123,9 +123,7 @@ def _tree(actor: Actor) -> list[tuple[uuid.UUID, str]]:
     if "tree" not in actor.memory:
         scope = apps.get_model("access", "Scope")
         paths = sorted({path for path, _ in grants(actor)})
-        actor.memory["tree"] = (
-            list(scope.objects.filter(path__within_any=paths).values_list("pk", "path")) if paths else []
-        )
+        actor.memory["tree"] = list(scope.objects.filter(path__within_any=paths).values_list("pk", "path")) if paths else []
     tree: list[tuple[uuid.UUID, str]] = actor.memory["tree"]
     return tree
 

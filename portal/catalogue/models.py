@@ -29,7 +29,7 @@ class Offering(Base):
     icon = models.CharField(max_length=40, blank=True)
     state = models.CharField(max_length=10, choices=OfferingState.choices, default=OfferingState.DRAFT)
 
-    objects = AccessManager()  # type: ignore[assignment]
+    objects = AccessManager()
     scope_lookup = "scope"
     scope_reach = "up"
     view_permission = "view_offering"
@@ -42,7 +42,7 @@ class Offering(Base):
 
     @property
     def scope_path(self) -> str:
-        return self.scope.path
+        return str(self.scope.path)
 
     @property
     def is_orderable(self) -> bool:

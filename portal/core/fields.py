@@ -6,7 +6,7 @@ from django.db import models
 
 
 class PathField(models.Field):  # type: ignore[type-arg]
-    """An ltree path as text, labels parted by dots. Lookups: `within` (self or below), `above` (self or an ancestor)."""
+    """An ltree path as text, labels parted by dots. Lookups: `within` (self or below), `above`."""
 
     def db_type(self, connection: Any) -> str:
         return "ltree"
@@ -16,7 +16,7 @@ class PathField(models.Field):  # type: ignore[type-arg]
 
 
 @PathField.register_lookup
-class Within(models.Lookup):  # type: ignore[type-arg]
+class Within(models.Lookup):
     lookup_name = "within"
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
@@ -26,7 +26,7 @@ class Within(models.Lookup):  # type: ignore[type-arg]
 
 
 @PathField.register_lookup
-class WithinAny(models.Lookup):  # type: ignore[type-arg]
+class WithinAny(models.Lookup):
     """`path__within_any=[...]`: self or below any of the paths."""
 
     lookup_name = "within_any"
@@ -41,7 +41,7 @@ class WithinAny(models.Lookup):  # type: ignore[type-arg]
 
 
 @PathField.register_lookup
-class Above(models.Lookup):  # type: ignore[type-arg]
+class Above(models.Lookup):
     lookup_name = "above"
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:

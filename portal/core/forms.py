@@ -20,7 +20,7 @@ class SchemaForm(forms.Form):
 
     def __init__(
         self, schema: Schema, data: Any = None, *, options: Mapping[str, Choices] | None = None, **kwargs: Any
-    ):
+    ) -> None:
         super().__init__(data, **kwargs)
         self.schema = schema
         self.fixed = {name: part["const"] for name, part in properties(schema).items() if "const" in part}
@@ -44,9 +44,7 @@ class SchemaForm(forms.Form):
 
     def spec(self) -> dict[str, Any]:
         """The answers as the schema wants them."""
-        given = {
-            name: value for name, value in self.cleaned_data.items() if value not in (None, "") and name in self.fields
-        }
+        given = {name: value for name, value in self.cleaned_data.items() if value not in (None, "") and name in self.fields}
         return {**self.fixed, **given}
 
     def _sent(self) -> list[str]:

@@ -3,7 +3,7 @@
 import os
 import uuid
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -25,8 +25,6 @@ class Base(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
-
-    objects: models.Manager[Self]
 
     class Meta:
         abstract = True
@@ -54,6 +52,9 @@ class Parcel(models.Model):
     class Meta:
         indexes = (models.Index(fields=["created_at"]), models.Index(fields=["about"]))
 
+    def __str__(self) -> str:
+        return self.about
+
 
 class ClockOffset(models.Model):
     """One row that moves the clock of every process; read only where PORTAL_TEST_CLOCK is on."""
@@ -63,6 +64,9 @@ class ClockOffset(models.Model):
 
     class Meta:
         constraints = (models.CheckConstraint(condition=models.Q(id=1), name="one_clock_offset"),)
+
+    def __str__(self) -> str:
+        return f"{self.seconds} s"
 
     @classmethod
     def read(cls) -> None:

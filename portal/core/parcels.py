@@ -17,7 +17,7 @@ def put(secret: str, *, for_user_id: object, about: str) -> uuid.UUID:
     return parcel_id
 
 
-def take(parcel_id: object, *, for_user_id: object) -> str | None:
+def take(parcel_id: uuid.UUID | str, *, for_user_id: object) -> str | None:
     """The secret, once; None when it was read, is too old, or is another's. Call it inside a transaction."""
     row = Parcel.objects.select_for_update().filter(pk=parcel_id, for_user=str(for_user_id)).first()
     if row is None:
@@ -26,7 +26,7 @@ def take(parcel_id: object, *, for_user_id: object) -> str | None:
     row.delete()
     if row.created_at < clock.now() - KEPT:
         return None
-    return crypto.open_sealed(row.sealed, aad=aad).decode()
+    return crypto.open_sealed(bytes(row.sealed), aad=aad).decode()
 
 
 def waiting(about: str, *, for_user_id: object) -> uuid.UUID | None:

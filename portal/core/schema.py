@@ -19,9 +19,7 @@ def validate(schema: Schema, value: Mapping[str, Any]) -> None:
     fields: dict[str, list[str]] = {}
     for name, content in value.items():
         if isinstance(content, str) and (len(content) > LONGEST_TEXT or "\x00" in content):
-            fields.setdefault(str(name)[:80], []).append(
-                _("This text is too long or holds characters that cannot be kept.")
-            )
+            fields.setdefault(str(name)[:80], []).append(_("This text is too long or holds characters that cannot be kept."))
     if not fields:
         for error in Draft202012Validator(closed, format_checker=FormatChecker()).iter_errors(dict(value)):
             name, text = _say(error)
@@ -59,15 +57,18 @@ def narrow(schema: Schema, narrowing: Schema) -> dict[str, Any]:
 
 def _say(error: ValidationError) -> tuple[str, str]:
     """The field and a sentence for it; the library's own words would quote the value back."""
+    part: Any = error.schema
+    wanted: Any = error.validator_value
+    found: Any = error.instance
     name = str(error.absolute_path[0]) if error.absolute_path else ""
-    limit = error.validator_value
+    limit = wanted
     match error.validator:
         case "required":
-            missing = [field for field in error.validator_value if field not in error.instance]
+            missing = [field for field in wanted if field not in found]
             return (missing or [""])[0], _("This field is needed.")
         case "additionalProperties":
-            known = set(error.schema.get("properties", {}))
-            extra = sorted(str(field) for field in error.instance if field not in known)
+            known = set(part.get("properties", {}))
+            extra = sorted(str(field) for field in found if field not in known)
             return (extra or [""])[0][:80], _("This field is not known here.")
         case "enum" | "const":
             return name, _("This value is not one of those offered.")
@@ -82,4 +83,4 @@ def _say(error: ValidationError) -> tuple[str, str]:
         case "type":
             return name, _("This must be of type %(type)s.") % {"type": limit}
         case _:
-            return name, str(error.schema.get("x-says") or _("This value does not fit."))
+            return name, str(part.get("x-says") or _("This value does not fit."))

@@ -78,3 +78,13 @@ def components_of(lines: Iterable[LifelineRow]) -> tuple[ComponentRow, ...]:
 def _component(part: Component, gap_hours: int) -> ComponentRow:
     units = str(part.constant) if not part.field else "0"
     return ComponentRow(part.version_id, part.pk, part.meter, part.unit, part.only_while, units, part.field, gap_hours)
+
+
+def connections_named(ids: Iterable[uuid.UUID]) -> list[tuple[str, str, str]]:
+    """(id, name, provider) of connections."""
+    return [(str(pk), "", "") for pk in ids]
+
+
+def resources_named(ids: Iterable[uuid.UUID]) -> list[tuple[str, str, str]]:
+    """(id, name, region) of resources."""
+    return [(str(pk), "", "") for pk in ids]

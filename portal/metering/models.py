@@ -180,7 +180,7 @@ class Budget(Base):
     currency = models.CharField(max_length=3)
     thresholds: Any = ArrayField(models.PositiveSmallIntegerField(), default=usual_thresholds)
 
-    objects = AccessManager()  # type: ignore[assignment]
+    objects = AccessManager()
     scope_lookup = "scope"
     view_permission = "view_cost"
 
@@ -192,7 +192,7 @@ class Budget(Base):
 
     @property
     def scope_path(self) -> str:
-        return self.scope.path
+        return str(self.scope.path)
 
 
 class ExportFormat(models.TextChoices):
@@ -219,7 +219,7 @@ class Export(Base):
     error = models.TextField(blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
 
-    objects = AccessManager()  # type: ignore[assignment]
+    objects = AccessManager()
     scope_lookup = "organization"
     view_permission = "export_cost"
 
@@ -235,7 +235,7 @@ class Export(Base):
 
     @property
     def scope_path(self) -> str:
-        return self.organization.path
+        return str(self.organization.path)
 
     @property
     def is_moving(self) -> bool:

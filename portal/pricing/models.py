@@ -24,7 +24,7 @@ class PriceBook(Base):
     name = models.CharField(max_length=120)
     currency = models.CharField(max_length=3)
 
-    objects = AccessManager()  # type: ignore[assignment]
+    objects = AccessManager()
     scope_lookup = "scope"
     view_permission = "manage_prices"
 
@@ -46,7 +46,7 @@ class Price(Base):
     valid: Any = DateTimeRangeField()
     version = models.PositiveIntegerField(default=1)
 
-    objects = AccessManager()  # type: ignore[assignment]
+    objects = AccessManager()
     scope_lookup = "book__scope"
     view_permission = "manage_prices"
 

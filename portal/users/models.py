@@ -20,7 +20,7 @@ class UserManager(BaseUserManager["User"]):
 
     def system(self) -> "User":
         """The one user of timed acts; made when first asked for."""
-        user, _ = self.get_or_create(username="system", defaults={"kind": UserKind.SYSTEM, "name": "Concord"})
+        user, _ = self.get_or_create(username="system", defaults={"kind_of_user": UserKind.SYSTEM, "name": "Concord"})
         return user
 
 
@@ -37,7 +37,7 @@ class User(Base, AbstractBaseUser):
     language = models.CharField(max_length=10, default="en")
     zone = models.CharField(max_length=64, default="UTC")
 
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"

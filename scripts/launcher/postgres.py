@@ -122,7 +122,7 @@ class Postgres:
         os.close(writing)
         if self.account.is_other:
             os.fchown(reading, self.account.identity["user"], -1)
-        command = [
+        command: list[str | Path] = [
             self.bin / "initdb",
             "-D",
             new,
@@ -145,7 +145,8 @@ class Postgres:
     def _launch(self, port: int, settings: dict[str, str], deadline: float) -> bool:
         """True when the server answers; False when it is worth another try."""
         options = {"listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": "", **settings}
-        command = [self.bin / "postgres", "-D", self.data, *(f"-c{key}={value}" for key, value in options.items())]
+        command: list[str | Path] = [self.bin / "postgres", "-D", self.data]
+        command += [*(f"-c{key}={value}" for key, value in options.items())]
         with open_log(self.log) as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",

@@ -24,9 +24,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 (
@@ -111,9 +109,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 ("key", models.SlugField(max_length=60)),
@@ -141,9 +137,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 ("name", models.CharField(max_length=120)),
@@ -153,9 +147,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "scope",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="groups", to="access.scope"
-                    ),
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="groups", to="access.scope"),
                 ),
             ],
         ),
@@ -164,9 +156,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 ("starts", models.DateTimeField(blank=True, null=True)),
@@ -232,9 +222,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 (
                     "content_object",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="shares", to="access.scope"
-                    ),
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="shares", to="access.scope"),
                 ),
                 (
                     "granted_by",
@@ -257,9 +245,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 ("name", models.CharField(max_length=80)),
@@ -319,9 +305,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="scope",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("path__depth__lte", 7)), name="the_tree_has_seven_levels"
-            ),
+            constraint=models.CheckConstraint(condition=models.Q(("path__depth__lte", 7)), name="the_tree_has_seven_levels"),
         ),
         migrations.AddConstraint(
             model_name="role",
@@ -341,9 +325,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="assignment",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("expires", None), ("starts", None), ("expires__gt", models.F("starts")), _connector="OR"
-                ),
+                condition=models.Q(("expires", None), ("starts", None), ("expires__gt", models.F("starts")), _connector="OR"),
                 name="an_assignment_ends_after_it_starts",
             ),
         ),

@@ -30,9 +30,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 ("for_user", models.CharField(max_length=40)),

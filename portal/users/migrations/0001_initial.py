@@ -22,9 +22,7 @@ class Migration(migrations.Migration):
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 (
@@ -60,9 +58,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("created_at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 ("issuer", models.CharField(max_length=300)),

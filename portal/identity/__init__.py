@@ -1,0 +1,1 @@
+"""How a person proves who she is, and how that ends."""

@@ -1,0 +1,47 @@
+"""Signing in and out."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.core.errors import Invalid
+from portal.identity import services
+from portal.identity.forms import SignInForm
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def signin(request: HttpRequest) -> HttpResponse:
+    """Sign in with a local account and go on to where she was heading."""
+    target = safe_target(request)
+    if request.actor and request.method == "GET":
+        return redirect(target)
+    form = SignInForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
+            return redirect(target)
+        except Invalid as error:
+            services.refuse_sign_in(request, form.cleaned_data["username"])
+            form.add_error(None, str(error))
+    status = 422 if form.errors else 200
+    return render(request, "registration/signin.html", {"form": form, "next": target}, status=status)
+
+
+@require_POST
+def signout(request: HttpRequest) -> HttpResponse:
+    """End this session; signing out twice is fine."""
+    if request.actor:
+        services.sign_out(request, actor=request.actor)
+    return redirect("signin")
+
+
+def safe_target(request: HttpRequest) -> str:
+    """Where to go after signing in: only ever a page of this site."""
+    wanted = request.POST.get("next") or request.GET.get("next") or "/"
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return wanted if safe else "/"

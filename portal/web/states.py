@@ -1,0 +1,119 @@
+"""How each state looks: one of five kinds, an icon and one word. A kind of thing has its own words."""
+
+from typing import Any, Literal, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+Kind = Literal["ok", "wait", "fail", "move", "idle"]
+
+
+class Look(NamedTuple):
+    """What is drawn for a state."""
+
+    kind: Kind
+    icon: str
+    word: Any
+
+
+RESOURCE = {
+    "requested": Look("wait", "clock", _("Requested")),
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "creating": Look("move", "loader-2", _("Creating")),
+    "changing": Look("move", "loader-2", _("Changing")),
+    "active": Look("ok", "circle-check", _("Active")),
+    "starting": Look("move", "loader-2", _("Starting")),
+    "stopping": Look("move", "loader-2", _("Stopping")),
+    "stopped": Look("idle", "player-stop", _("Stopped")),
+    "restarting": Look("move", "loader-2", _("Restarting")),
+    "drifted": Look("wait", "git-compare", _("Drifted")),
+    "missing": Look("wait", "alert-triangle", _("Missing")),
+    "failed": Look("fail", "alert-triangle", _("Failed")),
+    "removing": Look("move", "loader-2", _("Ending")),
+    "ending": Look("move", "loader-2", _("Ending")),
+    "gone": Look("idle", "circle-x", _("Ended")),
+    "unmanaged": Look("idle", "circle-dashed", _("Unmanaged")),
+}
+
+ORDER = {
+    "draft": Look("idle", "file-text", _("Draft")),
+    "placed": Look("wait", "clock", _("Placed")),
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "returned": Look("wait", "arrow-back-up", _("Returned")),
+    "approved": Look("move", "loader-2", _("Approved")),
+    "running": Look("move", "loader-2", _("Being made")),
+    "making": Look("move", "loader-2", _("Being made")),
+    "active": Look("ok", "circle-check", _("Active")),
+    "done": Look("ok", "circle-check", _("Done")),
+    "failed": Look("fail", "alert-triangle", _("Failed")),
+    "denied": Look("fail", "x", _("Denied")),
+    "expired": Look("idle", "clock", _("Expired")),
+    "withdrawn": Look("idle", "arrow-back-up", _("Withdrawn")),
+    "cancelled": Look("idle", "circle-x", _("Cancelled")),
+}
+
+APPROVAL = {
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "allowed": Look("ok", "shield-check", _("Allowed")),
+    "approved": Look("ok", "check", _("Approved")),
+    "denied": Look("fail", "x", _("Denied")),
+    "returned": Look("wait", "arrow-back-up", _("Returned")),
+    "expired": Look("idle", "clock", _("Expired")),
+    "withdrawn": Look("idle", "arrow-back-up", _("Withdrawn")),
+    "void": Look("idle", "rotate-clockwise", _("Set aside")),
+}
+
+STEP = {
+    "planned": Look("idle", "circle-dashed", _("Planned")),
+    "asked": Look("move", "loader-2", _("Asked")),
+    "waiting": Look("move", "loader-2", _("Working")),
+    "done": Look("ok", "check", _("Done")),
+    "failed": Look("fail", "alert-triangle", _("Failed")),
+    "abandoned": Look("idle", "minus", _("Abandoned")),
+}
+
+CONNECTION = {
+    "draft": Look("idle", "file-text", _("Draft")),
+    "new": Look("idle", "circle-dashed", pgettext_lazy("connection", "New")),
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "checking": Look("move", "loader-2", _("Checking")),
+    "active": Look("ok", "circle-check", _("Active")),
+    "healthy": Look("ok", "circle-check", _("Healthy")),
+    "stale": Look("wait", "clock", _("Stale")),
+    "degraded": Look("wait", "alert-triangle", _("Degraded")),
+    "failed": Look("fail", "alert-triangle", _("Failed")),
+    "disabled": Look("idle", "player-stop", _("Disabled")),
+    "denied": Look("fail", "x", _("Denied")),
+}
+
+OUTCOME = {
+    "done": Look("ok", "check", _("Done")),
+    "ok": Look("ok", "check", _("Done")),
+    "refused": Look("fail", "x", _("Refused")),
+    "denied": Look("fail", "x", _("Denied")),
+    "failed": Look("fail", "alert-triangle", _("Failed")),
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "running": Look("move", "loader-2", _("Running")),
+    "ready": Look("ok", "circle-check", _("Ready")),
+}
+
+SCOPE = {
+    "active": Look("ok", "circle-check", _("Active")),
+    "closing": Look("move", "loader-2", _("Closing")),
+    "closed": Look("idle", "lock", _("Closed")),
+}
+
+STATES: dict[str, dict[str, Look]] = {
+    "resource": RESOURCE,
+    "order": ORDER,
+    "approval": APPROVAL,
+    "step": STEP,
+    "connection": CONNECTION,
+    "outcome": OUTCOME,
+    "scope": SCOPE,
+}
+
+
+def look_of(state: str, kind: str) -> Look:
+    """How a state of a kind of thing looks; a word not known here is shown as it is, quietly."""
+    return STATES[kind].get(str(state)) or Look("idle", "circle-dashed", str(state).replace("_", " ").capitalize())

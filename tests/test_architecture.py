@@ -1,0 +1,105 @@
+"""The walls of the house that the import contract does not see."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+ROOT = Path(__file__).resolve().parent.parent
+PORTAL = ROOT / "portal"
+LAYERS = ["core", "users", "events", "access", "notices", "approvals", "tenancy", "identity", "clouds", "catalogue"]
+LAYERS += ["pricing", "placement", "provisioning", "metering", "leases", "orders", "web", "api", "demo"]
+SDKS = {"libcloud", "boto3", "botocore", "polars", "pyarrow", "duckdb", "moto"}
+FORBIDDEN_CLOCKS = {("timezone", "now"), ("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
+
+
+def modules() -> list[Path]:
+    return [path for path in PORTAL.rglob("*.py") if "migrations" not in path.parts]
+
+
+def names_of_clocks(tree: ast.AST) -> list[str]:
+    return [
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) in FORBIDDEN_CLOCKS
+    ]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PORTAL)))
+def test_a_module_says_what_it_is_for_and_stays_short(path):
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert len(text.splitlines()) <= 400
+    assert not tree.body or ast.get_docstring(tree), "a module begins with one line saying what it is for"
+    if path.name != "clock.py":
+        assert not names_of_clocks(tree), "the one clock is portal.core.clock"
+
+
+def test_core_has_at_most_sixteen_files():
+    assert len([path for path in (PORTAL / "core").glob("*.py") if path.name != "__init__.py"]) <= 16
+
+
+def test_nothing_is_called_signals():
+    assert not list(PORTAL.rglob("signals.py"))
+
+
+def test_a_foreign_key_points_to_its_own_layer_or_lower():
+    wrong = []
+    for model in apps.get_models():
+        if model._meta.app_label not in LAYERS:
+            continue
+        for field in model._meta.get_fields():
+            target = field.related_model if field.concrete and field.is_relation else None
+            if target is None or target._meta.app_label not in LAYERS:
+                continue
+            if LAYERS.index(target._meta.app_label) > LAYERS.index(model._meta.app_label):
+                wrong.append(f"{model._meta.label}.{field.name} -> {target._meta.label}")
+    assert not wrong
+
+
+def test_no_column_sets_its_own_time():
+    fields = [
+        field for model in apps.get_models() if model._meta.app_label in LAYERS for field in model._meta.concrete_fields
+    ]
+    assert not [str(field) for field in fields if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)]
+
+
+def test_pages_and_api_never_touch_a_manager():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for app in ("web", "api")
+        for path in (PORTAL / app).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "objects"
+    ]
+    assert not found
+
+
+def test_only_adapters_import_a_cloud_sdk():
+    for path in modules():
+        if "adapters" in path.parts or path.parent.name in ("metering", "exports") or path.name == "calls.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            roots = [alias.name.split(".")[0] for alias in node.names] if isinstance(node, ast.Import) else []
+            roots += (
+                [node.module.split(".")[0]] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            )
+            assert not SDKS & set(roots), f"{path.relative_to(ROOT)} imports {SDKS & set(roots)}"
+
+
+def test_the_web_process_loads_no_sdk():
+    code = "import sys, portal.wsgi, django.urls; django.urls.get_resolver().url_patterns; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ)
+    assert not SDKS & {name.split(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.django_db
+def test_every_change_of_a_model_has_its_migration():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
