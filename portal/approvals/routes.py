@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 Facts = Mapping[str, Any]
 Test = Callable[[Any, Any], bool]
 
-PICKS = ("role", "group", "named", "owner")
+PICKS = ("role", "admins", "group", "named", "owner")
 SCOPES = ("scope", "tenant", "organization")
 MODES = ("any", "all", "quorum")
 TIMEOUTS = ("expire", "deny", "escalate")
@@ -32,7 +33,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who decides: a role at the scope, its tenant or its organization, a group, named people, or the scope's owner."""
+    """Who decides: those with a role, the admins, a group, named people, or the owner of the scope.
+
+    `at` says of which scope: the one asked for, its nearest tenant, its organization, or one named by its id.
+    """
 
     pick: str = ""
     role: str = ""
@@ -100,9 +104,7 @@ HOUSE_RULE = Route((StagePlan(Who("role", "approver")),))
 
 def route_for(facts: Facts, policies: Sequence[Rule]) -> Route | Allowed:
     """What these policies ask for, given these facts. The order in which policies are given does not matter."""
-    matching = sorted(
-        (rule for rule in policies if matches(rule, facts)), key=lambda rule: (-rule.depth, rule.name, rule.id)
-    )
+    matching = sorted((rule for rule in policies if matches(rule, facts)), key=lambda rule: (-rule.depth, rule.name, rule.id))
     asking = [rule for rule in matching if rule.stages]
     if asking:
         return Route(_in_a_row(asking), tuple(_matched(rule) for rule in asking))
@@ -162,9 +164,9 @@ def read_who(data: Any) -> Who:
     _expect(isinstance(people, list) and all(isinstance(text, str) for text in [*texts, *people]), "who holds texts")
     who = Who(**{**data, "people": tuple(people)})
     _expect(who.pick in PICKS, f"who.pick is one of {', '.join(PICKS)}")
-    _expect(who.at in SCOPES, f"who.at is one of {', '.join(SCOPES)}")
-    needs = {"role": who.role, "group": who.group, "named": who.people, "owner": True}
-    _expect(bool(needs[who.pick]), f"who needs a value for {who.pick}")
+    _expect(who.at in SCOPES or _is_id(who.at), f"who.at is one of {', '.join(SCOPES)} or the id of a scope")
+    needs = {"role": who.role, "group": _is_id(who.group), "named": who.people, "owner": True, "admins": True}
+    _expect(bool(needs[who.pick]) and all(map(_is_id, who.people)), f"who needs a value for {who.pick}")
     return who
 
 
@@ -195,6 +197,13 @@ def _condition(entry: Any) -> Condition:
         except (TypeError, InvalidOperation):
             raise ValueError(f"{condition.operator} takes a number") from None
     return condition
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return bool(UUID(text))
+    except ValueError:
+        return False
 
 
 def _expect(true: bool, message: str) -> None:

@@ -32,8 +32,7 @@ def short_key(key: str, longest: int = 64) -> str:
 def safe_tags(tags: Mapping[str, str], *, most: int = 40) -> dict[str, str]:
     """Tags that every cloud takes: no reserved names, no strange characters, at most 128 and 256 long."""
     clean = (
-        (NOT_PRINTED.sub(" ", name)[:128].strip(), NOT_PRINTED.sub(" ", value)[:256].strip())
-        for name, value in tags.items()
+        (NOT_PRINTED.sub(" ", name)[:128].strip(), NOT_PRINTED.sub(" ", value)[:256].strip()) for name, value in tags.items()
     )
     kept = {name: value for name, value in clean if name and not name.lower().startswith(("aws:", "concord-step"))}
     return dict(list(kept.items())[:most])

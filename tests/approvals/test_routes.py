@@ -2,6 +2,7 @@
 
 from itertools import permutations
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,8 @@ def test_a_condition_is_data_and_nothing_else(data: Any) -> None:
         {"who": {"pick": "anyone"}},
         {"who": {"pick": "role"}},
         {"who": {"pick": "named", "people": "bob"}},
+        {"who": {"pick": "named", "people": ["bob"]}},
+        {"who": {"pick": "group", "group": "people"}},
         {"who": {"pick": "role", "role": "approver", "at": "moon"}},
         {"who": {"pick": "owner"}, "mode": "most"},
         {"who": {"pick": "owner"}, "needed": 0},
@@ -138,7 +141,8 @@ def test_a_stage_with_a_wrong_shape_is_refused(stage: Any) -> None:
 
 
 def test_a_stage_survives_its_way_through_json() -> None:
-    stage = StagePlan(Who("named", people=("b", "c")), mode="quorum", needed=2, again=True, position=3)
+    people = (str(UUID(int=1)), str(UUID(int=2)))
+    stage = StagePlan(Who("named", people=people), mode="quorum", needed=2, again=True, position=3)
     assert read_stages([stage_data(stage)]) == (stage,)
 
 

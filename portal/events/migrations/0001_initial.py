@@ -23,9 +23,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=portal.core.models.new_id, editable=False, primary_key=True, serialize=False),
                 ),
                 ("at", models.DateTimeField(default=portal.core.clock.now)),
                 ("auth", models.JSONField(default=dict)),

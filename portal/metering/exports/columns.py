@@ -67,6 +67,7 @@ OWN: dict[str, str] = {
     "x_ConnectionId": TEXT,
     "x_ConnectionName": TEXT,
     "x_Day": "DATE",
+    "x_Generation": TEXT,
     "x_IsEstimated": "BOOLEAN",
     "x_PlanName": TEXT,
     "x_PriceBookName": TEXT,

@@ -15,19 +15,19 @@ from portal.metering.exports.columns import (
 )
 
 METRICS = tuple(column for column, kind in FOCUS.items() if kind.startswith("DECIMAL"))
-COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 PARENTS = {
     "ServiceName": "ServiceCategory",
     "SubAccountId": "BillingAccountId",
-    "ResourceId": "SubAccountId",
     "SkuPriceId": "ListUnitPrice",
     "BillingAccountId": "BillingAccountName",
 }
 """Each child has one parent in a file."""
 NATURAL_KEY = (
     *("BillingAccountId", "SubAccountId", "ResourceId", "SkuId", "SkuPriceId", "ChargePeriodStart", "ChargeCategory"),
-    *("ChargeClass", "BillingPeriodStart"),
+    *("ChargeClass", "BillingPeriodStart", "ChargeDescription", "x_ConnectionId", "x_Generation"),
 )
+"""What tells two charges apart; a file need not have all of them."""
+OWN_KEYS = tuple(column for column in NATURAL_KEY if column not in FOCUS)
 WORDLESS = ("", "n/a", "none", "null", "nan", "-")
 
 
@@ -59,7 +59,7 @@ def _open(connection: Connection, path: Path) -> tuple[list[str], dict[str, str]
     source = f"read_csv('{name}', header = true, all_varchar = true)" if is_text else f"read_parquet('{name}')"
     kinds = {row[0]: row[1] for row in rows_of(connection, f"DESCRIBE SELECT * FROM {source}")}  # noqa: S608 - our path
     missing = [column for column in PRESENT if column not in kinds]
-    known = ", ".join(_typed(column, kind, kinds) for column, kind in FOCUS.items())
+    known = ", ".join(_typed(column, kind, kinds) for column, kind in (FOCUS | dict.fromkeys(OWN_KEYS, "VARCHAR")).items())
     if not missing:
         connection.execute(f"CREATE VIEW charges AS SELECT {known} FROM {source}")  # noqa: S608
     return missing, {} if is_text and missing else {column: "TEXT" if is_text else kind for column, kind in kinds.items()}
@@ -73,7 +73,9 @@ def _typed(column: str, kind: str, kinds: dict[str, str]) -> str:
 
 def _types(kinds: dict[str, str]) -> list[Finding]:
     """Money and quantities are decimals, periods are instants with a zone: never floats, never local times."""
-    wrong = [column for column in METRICS if column in kinds and kinds[column] not in {"TEXT"} and "DECIMAL" not in kinds[column]]
+    wrong = [
+        column for column in METRICS if column in kinds and kinds[column] not in {"TEXT"} and "DECIMAL" not in kinds[column]
+    ]
     late = [column for column in kinds if column.endswith(("PeriodStart", "PeriodEnd")) and kinds[column] == "TIMESTAMP"]
     return [Finding(f"{column} is {kinds[column]}", 1) for column in (*wrong, *late)]
 
@@ -139,14 +141,16 @@ def _row_rules() -> dict[str, str]:
             f"ServiceSubcategory IS NOT NULL AND (ServiceCategory, ServiceSubcategory) NOT IN ({pairs})"
         ),
         "a currency has three capital letters": "NOT regexp_full_match(BillingCurrency, '[A-Z]{3}')",
-        "a name has its id": "(SubAccountName IS NOT NULL AND SubAccountId IS NULL) OR (ResourceName IS NOT NULL AND ResourceId IS NULL)",
+        "a sub account's name has its id": "SubAccountName IS NOT NULL AND SubAccountId IS NULL",
+        "a resource's name has its id": "ResourceName IS NOT NULL AND ResourceId IS NULL",
         "an instant says that it is UTC": (
-            "NOT regexp_full_match(ChargePeriodStart_said, '.*(Z|\\+00(:?00)?)') OR NOT regexp_full_match(ChargePeriodEnd_said, '.*(Z|\\+00(:?00)?)')"
+            f"NOT regexp_full_match(ChargePeriodStart_said, '{UTC}') OR NOT regexp_full_match(ChargePeriodEnd_said, '{UTC}')"
         ),
         "tags are one flat object": TAGS,
     }
 
 
+UTC = r".*(Z|\+00(:?00)?)"
 TAGS = """Tags IS NOT NULL AND NOT coalesce(
     json_valid(Tags) AND json_type(Tags) = 'OBJECT'
     AND len(list_filter(json_extract(Tags, '$.*'), x -> json_type(x) IN ('OBJECT', 'ARRAY'))) = 0
