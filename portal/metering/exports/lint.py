@@ -151,10 +151,11 @@ def _row_rules() -> dict[str, str]:
 
 
 UTC = r".*(Z|\+00(:?00)?)"
-TAGS = """Tags IS NOT NULL AND NOT coalesce(
-    json_valid(Tags) AND json_type(Tags) = 'OBJECT'
-    AND len(list_filter(json_extract(Tags, '$.*'), x -> json_type(x) IN ('OBJECT', 'ARRAY'))) = 0
-    AND len(json_keys(Tags)) = len(list_distinct(json_keys(Tags))), false)"""
+JSON_TAGS = "CASE WHEN json_valid(Tags) THEN Tags END"
+TAGS = f"""Tags IS NOT NULL AND NOT coalesce(
+    json_type({JSON_TAGS}) = 'OBJECT'
+    AND len(list_filter(json_extract({JSON_TAGS}, '$.*'), x -> json_type(x) IN ('OBJECT', 'ARRAY'))) = 0
+    AND len(json_keys({JSON_TAGS})) = len(list_distinct(json_keys({JSON_TAGS}))), false)"""
 
 
 def _parents(connection: Connection) -> list[Finding]:
