@@ -168,8 +168,10 @@ class Postgres:
 
 def check_major(home: Path, name: str, data: Path, major: str) -> None:
     """Refuse to begin anew beside data of another major version, and to open such data."""
-    others = [folder for folder in sorted(home.glob(f"{name}-*")) if (folder / "PG_VERSION").is_file()]
-    for folder in [data] if data in others else others:
+    numbered = [folder for folder in sorted(home.glob(f"{name}-*")) if folder.name.removeprefix(f"{name}-").isdecimal()]
+    for folder in [data] if data in numbered else numbered:
+        if not (folder / "PG_VERSION").is_file():
+            continue
         found = (folder / "PG_VERSION").read_text(encoding="utf-8").strip()
         if found != major:
             raise LaunchError(
