@@ -14,7 +14,7 @@ from portal.users.actor import Actor
 
 def offerings_visible_to(actor: Actor, *, also_withdrawn: bool = False) -> QuerySet[Offering]:
     """What she may order, by name; with `also_withdrawn` drafts and what is no longer offered, too."""
-    offerings: QuerySet[Offering] = Offering.objects.visible_to(actor)  # type: ignore[attr-defined]
+    offerings: QuerySet[Offering] = Offering.objects.visible_to(actor)
     if not also_withdrawn:
         offerings = offerings.filter(state=OfferingState.PUBLISHED)
     return offerings.select_related("scope").order_by("name", "pk")

@@ -11,7 +11,7 @@ from django.db.models import F, Min
 from portal.core import clock
 from portal.metering import lake, rating, rollup, samples
 from portal.metering.lifelines import Source
-from portal.metering.models import DailyPresence, Dataset, Watermark
+from portal.metering.models import LIFELINES, DailyPresence, Dataset, Watermark
 
 LOOK_BACK = timedelta(hours=48)
 """What is learned this late about the life of a resource still changes its hours by itself."""
@@ -32,7 +32,7 @@ def meter(source: Source, *, until: datetime | None = None) -> Report:
 
     The hour under way is metered as far as it has gone; the next run completes it.
     """
-    mark = Watermark.objects.filter(source=samples.SOURCE).values_list("until", flat=True).first()
+    mark = Watermark.objects.filter(source=LIFELINES).values_list("until", flat=True).first()
     until = max(until or clock.now(), mark or datetime.min.replace(tzinfo=UTC))
     first = _first_day(source, mark, until)
     if first is None:
@@ -96,5 +96,5 @@ def _move_watermark(until: datetime) -> None:
         cursor.execute(
             "INSERT INTO metering_watermark (source, until) VALUES (%s, %s)"
             " ON CONFLICT (source) DO UPDATE SET until = greatest(metering_watermark.until, excluded.until)",
-            [samples.SOURCE, until],
+            [LIFELINES, until],
         )

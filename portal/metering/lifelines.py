@@ -58,6 +58,17 @@ class Inputs:
     components: tuple[ComponentRow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How many resources of one organization are now in one state with one plan and size."""
+
+    organization_id: uuid.UUID
+    plan_id: uuid.UUID
+    state: str
+    size: dict[str, Any]
+    count: int
+
+
 class Source(Protocol):
     """Who knows the lives of resources: the tables of provisioning, or a simulator."""
 
@@ -78,6 +89,11 @@ def components_of(lines: Iterable[LifelineRow]) -> tuple[ComponentRow, ...]:
 def _component(part: Component, gap_hours: int) -> ComponentRow:
     units = str(part.constant) if not part.field else "0"
     return ComponentRow(part.version_id, part.pk, part.meter, part.unit, part.only_while, units, part.field, gap_hours)
+
+
+def running_below(path: str) -> list[Running]:
+    """What lives at or below a scope now, counted by plan, state and size."""
+    return []
 
 
 def connections_named(ids: Iterable[uuid.UUID]) -> list[tuple[str, str, str]]:

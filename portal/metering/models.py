@@ -13,6 +13,9 @@ from portal.core.fields import PathField, cost_field, quantity_field
 from portal.core.models import Base
 from portal.users.models import User
 
+LIFELINES = "lifelines"
+"""The source of hours: what provisioning knows of the lives of resources."""
+
 
 class Meter(models.Model):
     """One thing that is measured. `gap_hours`: how long the last known state is carried on when nothing is seen."""
@@ -127,7 +130,10 @@ class Owned(models.Model):
 
 
 class DailyCost(Owned):
-    """Quantity and exact cost of one component of one resource on one day. Not rated: no price was found, cost is 0."""
+    """Quantity and exact cost of one component of one resource on one day.
+
+    Not rated: no price was found, the cost is 0. Flagged: a part of the hours is estimated or not known.
+    """
 
     id = models.BigAutoField(primary_key=True)
     offering_id = models.UUIDField()
@@ -138,6 +144,7 @@ class DailyCost(Owned):
     cost = cost_field()
     currency = models.CharField(max_length=3)
     is_rated = models.BooleanField()
+    is_flagged = models.BooleanField()
 
     class Meta:
         indexes = (

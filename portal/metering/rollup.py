@@ -12,7 +12,7 @@ from portal.metering.models import DailyCost, DailyPresence, Dataset, DatasetVer
 
 COST = (
     *("day", "project_id", "tenant_path", "connection_id", "resource_id", "offering_id", "component_id", "plan_id"),
-    *("quantity", "unit", "cost", "currency", "is_rated"),
+    *("quantity", "unit", "cost", "currency", "is_rated", "is_flagged"),
 )
 PRESENCE = ("day", "project_id", "tenant_path", "connection_id", "resource_id", "hours_alive", "hours_seen")
 

@@ -10,16 +10,16 @@ from portal.core import clock
 from portal.metering import lake
 from portal.metering.engine import Connection, connect, offer, rows_of, statement
 from portal.metering.lifelines import ComponentRow, Inputs, LifelineRow
+from portal.metering.models import LIFELINES as SOURCE
 from portal.metering.models import Batch, Dataset, DatasetVersion
 from portal.metering.states import STATES
 
-SOURCE = "lifelines"
 GRACE_HOURS = 1
 """What was seen within the last hour counts as seen now: listings are not continuous."""
 RULES = "1"
 """Counts up when the way from inputs to usage changes, so that days are collected anew."""
 
-LIFELINES = {
+LINES = {
     **dict.fromkeys(
         ("resource", "generation", "connection", "organization", "project", "offering", "version", "plan"), "VARCHAR"
     ),
@@ -103,7 +103,7 @@ def collect(window: Window, inputs: Inputs) -> Batch | None:
 
 def sessionize(connection: Connection, window: Window, inputs: Inputs) -> None:
     """Make the table `collected`: for each meter and hour of the window, the quantity owed and how sure we are."""
-    offer(connection, "lifelines", LIFELINES, [_line(line) for line in inputs.lifelines])
+    offer(connection, "lifelines", LINES, [_line(line) for line in inputs.lifelines])
     offer(connection, "components", COMPONENTS, [*map(_component, inputs.components), *_gauges(inputs)])
     offer(connection, "states", STATE_TABLE, [(state, dues.running, dues.exists) for state, dues in STATES.items()])
     parameters = {"source": SOURCE, "from": _text(window.starts), "until": _text(window.ends), "grace_hours": GRACE_HOURS}
@@ -135,7 +135,7 @@ def _clipped(line: LifelineRow, window: Window) -> tuple[object, ...]:
     inside = line.ends is not None and line.ends < window.ends
     grace = timedelta(hours=GRACE_HOURS)
     sure = line.ends is not None or line.seen_until is None or line.seen_until + grace >= window.ends
-    return (*_line(line)[:-2], _text(line.ends) if inside else None, None if sure else _text(line.seen_until))
+    return (*_line(line)[:-2], _text_or_none(line.ends) if inside else None, None if sure else _text_or_none(line.seen_until))
 
 
 def _write_meters(connection: Connection, window: Window) -> None:
@@ -159,7 +159,14 @@ def _line(line: LifelineRow) -> tuple[object, ...]:
     ids = (line.resource_id, line.generation, line.connection_id, line.organization_id, line.project_id)
     offer_ids = (line.offering_id, line.offering_version_id, line.plan_id)
     texts = (line.state, line.state_before, json.dumps(line.size, sort_keys=True))
-    return (*map(str, ids), *map(str, offer_ids), *texts, _text(line.starts), _text(line.ends), _text(line.seen_until))
+    return (
+        *map(str, ids),
+        *map(str, offer_ids),
+        *texts,
+        _text(line.starts),
+        _text_or_none(line.ends),
+        _text_or_none(line.seen_until),
+    )
 
 
 def _component(row: ComponentRow) -> tuple[object, ...]:
@@ -174,5 +181,9 @@ def _gauges(inputs: Inputs) -> list[tuple[object, ...]]:
     return [(version, "", gauge, "Hours", "exists", gauge, "", "1", 0, False) for version in versions for gauge in gauges]
 
 
-def _text(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat()
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def _text_or_none(at: datetime | None) -> str | None:
+    return None if at is None else _text(at)

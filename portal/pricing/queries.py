@@ -77,7 +77,7 @@ def price_book_of(organization: Scope | uuid.UUID) -> PriceBook | None:
 
 def price_books_visible_to(actor: Actor) -> QuerySet[PriceBook]:
     """Books whose prices she may see and set."""
-    books: QuerySet[PriceBook] = PriceBook.objects.visible_to(actor).select_related("scope")  # type: ignore[attr-defined]
+    books: QuerySet[PriceBook] = PriceBook.objects.visible_to(actor).select_related("scope")
     return books
 
 

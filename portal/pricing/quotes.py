@@ -1,7 +1,8 @@
 """What a plan costs, before anybody orders it. The hour quoted is the hour that will be charged, to the last digit."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -66,6 +67,25 @@ def quotes_from(
     rows = price_rows(hour_of(at), components={part.pk for each in parts.values() for part in each})
     prices = _by_component(rows, organization_id)
     return {plan.pk: _quoted_or_none(plan, parts[plan.pk], prices) for plan in plans}
+
+
+def cost_per_hour(asked: Sequence[tuple[uuid.UUID, Mapping[str, Any], bool]], *, at: datetime) -> list[Decimal]:
+    """What an hour of each (plan id, size, stopped) costs in its offering's organization. What has no price or size adds 0."""
+    found = Plan.objects.filter(pk__in={plan for plan, _size, _stopped in asked}).select_related("version__offering")
+    plans = {plan.pk: plan for plan in found.prefetch_related("version__components")}
+    components = {part.pk for plan in plans.values() for part in plan.version.components.all()}
+    rows = {(row.component_id, row.plan_id): row for row in price_rows(hour_of(at), components=components)}
+    return [_known_cost(plans[plan], size, stopped, rows) if plan in plans else Decimal() for plan, size, stopped in asked]
+
+
+def _known_cost(plan: Plan, size: Mapping[str, Any], stopped: bool, prices: "Prices") -> Decimal:
+    total = Decimal()
+    for part in plan.version.components.all():
+        price = prices.get((part.pk, plan.pk))
+        if price and not (stopped and part.only_while == OnlyWhile.RUNNING):
+            with suppress(Invalid):
+                total += multiply(units_of(part, size), price.unit_price)
+    return total
 
 
 Prices = Mapping[tuple[uuid.UUID, uuid.UUID], PriceRow]

@@ -12,7 +12,8 @@ SELECT
     PricingUnit AS unit,
     CAST(coalesce(sum(ListCost), 0) AS DECIMAL(38,12)) AS cost,
     BillingCurrency AS currency,
-    ListCost IS NOT NULL AS is_rated
+    ListCost IS NOT NULL AS is_rated,
+    bool_or(x_Flags & 3 <> 0) AS is_flagged
 FROM charges
 GROUP BY ALL
 ORDER BY ALL
