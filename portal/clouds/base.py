@@ -19,6 +19,9 @@ SETTLED: frozenset[str] = frozenset({"running", "stopped", "gone", "failed"})
 Verb = Literal["start", "stop", "restart"]
 ErrorKind = Literal["credentials", "permission", "quota", "capacity", "not_found", "unreachable", "garbage", "refused"]
 ChoiceKind = Literal["region", "size", "image", "network", "key"]
+Rung = Literal["observe", "account", "operate", "publish"]
+RUNGS: tuple[Rung, ...] = get_args(Rung)
+"""What Concord may do with an account, each rung including those before it."""
 CheckState = Literal["passed", "warned", "failed", "skipped"]
 CAPABILITIES = ("compute", "database", "volume", "object_store", "container", "function")
 KEY_TAG = "concord-step"
@@ -225,8 +228,8 @@ class Cloud(Protocol):
     lacks: ClassVar[Mapping[str, str]]
     config: ClassVar[Mapping[str, Any]]
     credentials: ClassVar[Mapping[str, Any]]
-    permissions: ClassVar[Mapping[str, str]]
-    checks: ClassVar[tuple[str, ...]]
+    permissions: ClassVar[Mapping[Rung, str]]
+    checks: ClassVar[Mapping[str, Rung]]
 
     def __init__(self, account: Account) -> None: ...
 

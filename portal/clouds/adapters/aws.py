@@ -11,7 +11,7 @@ from portal.clouds.adapters import ec2_checks, ec2_choices, wire
 from portal.clouds.adapters.ec2 import Ec2Driver, Refusal, StsDriver, text_of, whole
 from portal.clouds.adapters.ec2_checks import MAKE, OBSERVE, OPERATE, policy
 from portal.clouds.adapters.libcloud import LibcloudCompute, aware
-from portal.clouds.base import KEY_TAG, Check, Choice, CloudError, Limit, Listing, Region, ServerSeen, ServerSpec, State
+from portal.clouds.base import KEY_TAG, Check, Choice, CloudError, Limit, Listing, Region, Rung, ServerSeen, ServerSpec, State
 from portal.clouds.base import marked as _
 from portal.clouds.calls import asked, seconds_left
 from portal.clouds.names import safe_name, safe_tags, short_key
@@ -91,13 +91,13 @@ class Aws(LibcloudCompute):
             },
         },
     }
-    permissions: ClassVar[Mapping[str, str]] = {
+    permissions: ClassVar[Mapping[Rung, str]] = {
         "observe": policy(*OBSERVE),
         "account": policy(*OBSERVE),
         "operate": policy(*OBSERVE, *OPERATE),
         "publish": policy(*OBSERVE, *OPERATE, *MAKE),
     }
-    checks = ec2_checks.NAMES
+    checks: ClassVar[Mapping[str, Rung]] = ec2_checks.CHECKS
     page: ClassVar[int] = 1000
 
     # How it is reached.

@@ -1,14 +1,22 @@
 """What an AWS account must be able to do, and how to find out without doing it (EC2's DryRun)."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from portal.clouds.adapters.ec2 import Ec2Driver, Refusal, StsDriver, text_of
 from portal.clouds.adapters.ec2_choices import USABLE, regions
-from portal.clouds.base import KEY_TAG, Check
+from portal.clouds.base import KEY_TAG, Check, Rung
 
-NAMES = ("credentials", "region", "see_servers", "see_choices", "make_server", "operate_server", "remove_server")
+CHECKS: Mapping[str, Rung] = {
+    "credentials": "observe",
+    "region": "observe",
+    "see_servers": "observe",
+    "see_choices": "observe",
+    "make_server": "publish",
+    "operate_server": "operate",
+    "remove_server": "operate",
+}
 OBSERVE = (
     "ec2:DescribeInstances",
     "ec2:DescribeVolumes",
@@ -31,7 +39,7 @@ def policy(*actions: str) -> str:
 
 
 def probes(driver: Callable[[], Ec2Driver], sts: Callable[[], StsDriver], region: str) -> Iterator[Probe]:
-    """Each check of NAMES with the permission it needs; every probe opens a driver of its own."""
+    """Each of CHECKS with the permission it needs; every probe opens a driver of its own."""
     yield "credentials", "", lambda: who_am_i(sts())
     yield "region", "ec2:DescribeRegions", lambda: has_region(driver(), region)
     yield "see_servers", "ec2:DescribeInstances", lambda: sees_servers(driver())

@@ -25,6 +25,7 @@ from portal.clouds.base import (
     Listing,
     Pending,
     Region,
+    Rung,
     ServerSeen,
     ServerSpec,
     State,
@@ -66,8 +67,8 @@ class LibcloudCompute:
     lacks: ClassVar[Mapping[str, str]] = {}
     config: ClassVar[Mapping[str, Any]]
     credentials: ClassVar[Mapping[str, Any]]
-    permissions: ClassVar[Mapping[str, str]] = {}
-    checks: ClassVar[tuple[str, ...]]
+    permissions: ClassVar[Mapping[Rung, str]] = {}
+    checks: ClassVar[Mapping[str, Rung]]
 
     def __init__(self, account: Account) -> None:
         self.account = account

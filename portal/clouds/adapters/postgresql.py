@@ -21,6 +21,7 @@ from portal.clouds.base import (
     Limit,
     Listing,
     Region,
+    Rung,
     Secret,
     Verb,
 )
@@ -106,13 +107,19 @@ class Postgresql:
             },
         },
     }
-    permissions: ClassVar[Mapping[str, str]] = {
+    permissions: ClassVar[Mapping[Rung, str]] = {
         "observe": "CREATE ROLE concord LOGIN PASSWORD '...';\nGRANT pg_monitor TO concord;",
         "account": "GRANT pg_monitor TO concord;",
         "operate": "ALTER ROLE concord CREATEDB CREATEROLE;\nGRANT pg_signal_backend TO concord;",
         "publish": "ALTER ROLE concord CREATEDB CREATEROLE;\nGRANT pg_signal_backend TO concord;",
     }
-    checks: ClassVar[tuple[str, ...]] = ("credentials", "see_databases", "make_database", "make_role", "isolation")
+    checks: ClassVar[Mapping[str, Rung]] = {
+        "credentials": "observe",
+        "see_databases": "observe",
+        "make_database": "publish",
+        "make_role": "publish",
+        "isolation": "publish",
+    }
 
     def __init__(self, account: Account) -> None:
         self.account = account
