@@ -74,7 +74,8 @@ def runnable_copy(account: Account, folder: Path, program: str, *, copies: Path,
         return folder
     copy = copies / f"{folder.name}-{version}"
     if not copy.exists():
-        copies.mkdir(mode=0o755, exist_ok=True)
+        copies.mkdir(exist_ok=True)
+        copies.chmod(0o755)
         new = copies / f"{copy.name}.new"
         shutil.rmtree(new, ignore_errors=True)
         shutil.copytree(folder, new, symlinks=True)

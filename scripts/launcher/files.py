@@ -21,7 +21,7 @@ def write_private(path: Path, text: str) -> None:
 def kept_secret(path: Path) -> str:
     """The secret in `path`, made at the first call; it holds only URL-safe characters."""
     if not path.exists() or not path.read_text(encoding="utf-8").strip():
-        write_private(path, secrets.token_urlsafe(32))
+        write_private(path, secrets.token_urlsafe(48))
     return path.read_text(encoding="utf-8").strip()
 
 

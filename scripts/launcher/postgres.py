@@ -19,6 +19,7 @@ from . import roles
 from .account import require_entry, runnable_copy, server_account
 from .errors import LaunchError
 from .files import kept_secret, last_line, open_log
+from .home import make_folder
 from .ports import LOOPBACK, any_port, is_free
 
 Role = Literal["admin", "owner", "app"]
@@ -38,6 +39,7 @@ class Postgres:
         self.log = self.home / "logs" / f"{name}.log"
         self.account = server_account()
         self.port = 0
+        self.settings: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, port: int | None = None, **settings: str) -> int:
@@ -45,14 +47,15 @@ class Postgres:
 
         Without `port` the system chooses one. `settings` are PostgreSQL's own: `start(fsync="off")` suits tests.
         """
-        self.home.mkdir(mode=0o755 if self.account.is_other else 0o700, parents=True, exist_ok=True)
+        make_folder(self.home)
         require_entry(self.account, self.home)
+        self.settings = settings
         check_major(self.home, self.name, self.data, self.major)
         self.bin = self._binaries() / "bin"
         if not self.data.exists():
             self._initialise(sync=settings.get("fsync") != "off")
         self._require_password()
-        end_left_server(self.data)
+        self.end_left()
         deadline = time.monotonic() + START_LIMIT_S
         while not self._launch(port or any_port(), settings, deadline):
             if port is not None and not is_free(port):
@@ -60,12 +63,20 @@ class Postgres:
             time.sleep(0.5)
         return self.port
 
-    def stop(self) -> None:
+    def end_left(self) -> None:
+        """End a server that a killed run left on this data."""
+        end_left_server(self.data)
+
+    def start_again(self) -> None:
+        """Start as before: same port, same settings."""
+        self.start(self.port or None, **self.settings)
+
+    def stop(self, patience_s: float = 30) -> None:
         """Stop cleanly: roll back what is open, write a checkpoint, exit. Safe to call twice."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(30)
+                self.process.wait(patience_s)
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait(10)

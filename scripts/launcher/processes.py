@@ -40,15 +40,18 @@ def end_recorded(path: Path, *, patience_s: float = 10) -> bool:
     return process is not None
 
 
-def end_tree(process: psutil.Process, *, patience_s: float, first: signal.Signals = signal.SIGTERM) -> None:
-    """Ask a process to end and wait; then kill it and whatever children it left."""
+def end_tree(process: psutil.Process, *, patience_s: float, last_word: signal.Signals | None = None) -> None:
+    """Ask a process to end and wait; then say the last word, if any; then kill it and whatever children it left."""
     family = [process]
     with contextlib.suppress(psutil.NoSuchProcess):
         family += process.children(recursive=True)
-        process.send_signal(first)
-    psutil.wait_procs(family[:1], timeout=patience_s)
-    _, alive = psutil.wait_procs(family[1:], timeout=0.5)
-    for member in [*family[:1], *alive]:
+    for word, wait_s in ((signal.SIGTERM, patience_s), (last_word, 2.0)):
+        if word is not None and process.is_running():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(word)
+            psutil.wait_procs([process], timeout=wait_s)
+    _, alive = psutil.wait_procs(family, timeout=0.3)
+    for member in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
-    psutil.wait_procs(family, timeout=5)
+    psutil.wait_procs(alive, timeout=5)

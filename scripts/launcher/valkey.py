@@ -11,6 +11,7 @@ from pathlib import Path
 from .account import require_entry, runnable_copy, server_account
 from .errors import LaunchError
 from .files import kept_secret, last_line, open_log
+from .home import make_folder
 from .ports import LOOPBACK, any_port, is_free
 from .processes import end_recorded, remember
 
@@ -22,11 +23,13 @@ class Valkey:
 
     def __init__(self, home: Path) -> None:
         self.home = home.resolve()
+        self.name = "valkey"
         self.data = self.home / "valkey"
         self.log = self.home / "logs" / "valkey.log"
         self.record = self.home / "valkey.process"
         self.account = server_account()
         self.port = 0
+        self.settings: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, port: int | None = None, **settings: str) -> int:
@@ -34,11 +37,12 @@ class Valkey:
 
         What was queued before is there again. `settings` are Valkey's own, with `_` for `-`.
         """
-        self.home.mkdir(mode=0o755 if self.account.is_other else 0o700, parents=True, exist_ok=True)
+        make_folder(self.home)
         require_entry(self.account, self.home)
+        self.settings = settings
         self.data.mkdir(mode=0o700, exist_ok=True)
         self.account.own(self.data)
-        end_recorded(self.record)
+        self.end_left()
         deadline = time.monotonic() + START_LIMIT_S
         while not self._launch(port or any_port(), settings, deadline):
             if port is not None and not is_free(port):
@@ -46,12 +50,20 @@ class Valkey:
             time.sleep(0.2)
         return self.port
 
-    def stop(self) -> None:
+    def end_left(self) -> None:
+        """End a server that a killed run left on this data."""
+        end_recorded(self.record)
+
+    def start_again(self) -> None:
+        """Start as before: same port, same settings."""
+        self.start(self.port or None, **self.settings)
+
+    def stop(self, patience_s: float = 20) -> None:
         """Stop cleanly, with everything written. Safe to call twice."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(patience_s)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(5)

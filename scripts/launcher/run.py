@@ -1,0 +1,152 @@
+"""`make run`: everything Concord needs on one machine, under one supervisor, until Ctrl-C."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .environment import portal_environment
+from .home import Lock, locked, make_folder, read_json, state_folder
+from .parts import manage, prepare
+from .ports import LOOPBACK, asked_port, choose_ports
+from .postgres import Postgres
+from .supervisor import Child, Supervisor, end_left_children, wait_until_listening
+from .valkey import Valkey
+
+PORTS = {"web": 8000, "postgres": 15432, "valkey": 16379, "managed": 15433, "aws-1": 15001, "aws-2": 15002}
+DATABASE = "concord"
+BEGUN, DONE = "demo-begun", "demo-seeded"
+MADE_BY_THE_SEED = ("managed-*", "valkey", "lake", "blobs", "mail", "demo-people.json")
+
+
+@dataclass
+class Site:
+    """One run of the portal on this machine."""
+
+    home: Path
+    ports: dict[str, int]
+    supervisor: Supervisor
+    say: Callable[[str], None]
+
+    @property
+    def url(self) -> str:
+        """Where people find the portal."""
+        return f"http://{LOOPBACK}:{self.ports['web']}"
+
+
+def run(say: Callable[[str], None]) -> None:
+    """Start everything and look after it until Ctrl-C or SIGTERM; raises LaunchError when it cannot go on."""
+    home = make_folder(state_folder(os.environ, is_root=os.geteuid() == 0))
+    with locked(home) as lock:
+        supervisor = Supervisor(say)
+        try:
+            if left := end_left_children(home):
+                say(f"Ended what an earlier run had left: {', '.join(left)}.")
+            serve(home, supervisor, lock, say)
+        finally:
+            for word in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(word, signal.SIG_IGN)
+            say("Stopping.")
+            supervisor.stop_all()
+
+
+def serve(home: Path, supervisor: Supervisor, lock: Lock, say: Callable[[str], None]) -> None:
+    """Servers, tables, demo, portal; in this order, each when the one before is ready."""
+    say(f"Concord keeps its state in {home}.")
+    postgres, valkey, managed = Postgres(home), Valkey(home), Postgres(home, name="managed")
+    servers = ((postgres, "postgres"), (valkey, "valkey"), (managed, "managed"))
+    for server, _ in servers:
+        server.end_left()
+    half_seeded = (home / BEGUN).exists()
+    if half_seeded:
+        say("The first start was cut short; the demo is made anew.")
+        remove_half_made(home)
+    asked = {"web": asked_port(os.environ)}
+    ports, changed = choose_ports(home / "ports.json", PORTS, asked)
+    for line in changed:
+        say(line)
+    site = Site(home, ports, supervisor, say)
+    for server, name in servers:
+        supervisor.add(server)
+        server.start(ports[name])
+    postgres.ensure_roles()
+    if half_seeded:
+        postgres.drop_database(DATABASE)
+    postgres.ensure_database(DATABASE)
+    environment = site_environment(site, postgres, valkey, managed)
+    say("Bringing the database up to date.")
+    prepare(home, environment)
+    start_clouds(site)
+    seed(site, environment)
+    start_portal(site, environment)
+    lock.tell(site.url)
+    greet(site)
+    supervisor.watch()
+
+
+def site_environment(site: Site, postgres: Postgres, valkey: Valkey, managed: Postgres) -> dict[str, str]:
+    """The portal's environment with the demo in it."""
+    clouds = ",".join(f"http://{LOOPBACK}:{site.ports[name]}" for name in ("aws-1", "aws-2"))
+    return {
+        **portal_environment(site.home, postgres, valkey, database=DATABASE, public_url=site.url),
+        "PORTAL_DEMO": "1",
+        "PORTAL_DEMO_AWS_URLS": clouds,
+        "PORTAL_DEMO_PG_URL": managed.url(),
+    }
+
+
+def start_clouds(site: Site) -> None:
+    """Two simulated AWS accounts; they know nothing of an earlier run."""
+    clouds = []
+    for name in ("aws-1", "aws-2"):
+        command = [sys.executable, "-m", "scripts.launcher.demo_aws", str(site.ports[name])]
+        clouds.append(Child(name, command, site.home, {}, patience_s=1))
+        site.supervisor.start(clouds[-1])
+    for cloud in clouds:
+        wait_until_listening(site.ports[cloud.name], limit_s=90, part=cloud)
+
+
+def seed(site: Site, environment: dict[str, str]) -> None:
+    """Fill the demo organization, once. A seed that was cut short is begun again from nothing at the next start."""
+    if (site.home / DONE).exists():
+        return
+    site.say("Filling the demo organization.")
+    (site.home / BEGUN).touch()
+    manage(site.home, environment, "seed_demo")
+    (site.home / DONE).touch()
+    (site.home / BEGUN).unlink()
+
+
+def remove_half_made(home: Path) -> None:
+    """Remove what a cut-short seed had put beside the database."""
+    for pattern in MADE_BY_THE_SEED:
+        for path in home.glob(pattern):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def start_portal(site: Site, environment: dict[str, str]) -> None:
+    """Web, worker and beat."""
+    python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "portal"]
+    bind = ["--bind", f"{LOOPBACK}:{site.ports['web']}", "--workers", "2", "--threads", "4"]
+    web = [python, "-m", "gunicorn", "portal.wsgi", *bind, "--graceful-timeout", "4", "--no-control-socket"]
+    worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
+    beat = [*celery, "beat", "--loglevel", "INFO", "--schedule", str(site.home / "beat-schedule"), "--pidfile="]
+    serving = Child("web", web, site.home, environment)
+    site.supervisor.start(serving)
+    site.supervisor.start(Child("worker", worker, site.home, environment, patience_s=6, last_word=signal.SIGQUIT))
+    site.supervisor.start(Child("beat", beat, site.home, environment, patience_s=2))
+    wait_until_listening(site.ports["web"], limit_s=60, part=serving)
+
+
+def greet(site: Site) -> None:
+    """Say where the portal is and who can sign in."""
+    site.say(f"\nConcord runs at {site.url}   (logs: {site.home / 'logs'}; Ctrl-C stops it)")
+    people = read_json(site.home / "demo-people.json", [])
+    for person in people:
+        site.say(f"  {person['username']:<10} {person['password']:<28} {person['role']}")
