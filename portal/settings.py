@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "portal.access",
     "portal.notices",
     "portal.identity",
+    "portal.clouds",
     "portal.catalogue",
     "portal.pricing",
     "portal.metering",
@@ -174,14 +175,21 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
+}
 
 # The API
 REST_FRAMEWORK: dict[str, Any] = {}
 
 # Three registries, read by portal.core.registry: what lives above is named here, never imported from below
-PORTAL_PROVIDERS: list[str] = []
-PORTAL_APPROVAL_KINDS: list[str] = []
+PORTAL_PROVIDERS: list[str] = [
+    "portal.clouds.adapters.aws.Aws",
+    "portal.clouds.adapters.postgresql.Postgresql",
+]
+PORTAL_APPROVAL_KINDS: list[str] = [
+    "portal.clouds.kinds.ConnectionKind",
+]
 PORTAL_BELONGINGS: list[str] = []
 
 LOGGING: dict[str, Any] = {

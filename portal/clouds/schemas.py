@@ -15,7 +15,7 @@ NAME: dict[str, Any] = {
     "type": "string",
     "title": _("Name"),
     "description": _("Lower-case letters, digits and hyphens; it begins with a letter."),
-    "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$",
+    "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$(?!\\n)",
     "minLength": 1,
     "maxLength": 40,
 }

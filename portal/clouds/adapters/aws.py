@@ -49,7 +49,7 @@ class Aws(LibcloudCompute):
                 "type": "string",
                 "title": _("Regions"),
                 "description": _("Region codes, parted by commas, such as eu-west-1, eu-central-1."),
-                "pattern": "^[a-z0-9-]+(\\s*,\\s*[a-z0-9-]+)*$",
+                "pattern": "^[a-z0-9-]+(\\s*,\\s*[a-z0-9-]+)*$(?!\\n)",
                 "maxLength": 400,
                 "default": "eu-west-1",
             },
@@ -57,7 +57,7 @@ class Aws(LibcloudCompute):
                 "type": "string",
                 "title": _("Endpoint"),
                 "description": _("Only for a cloud that speaks the EC2 API; empty means AWS itself."),
-                "pattern": "^https?://[^\\s/@]+/?$",
+                "pattern": "^https?://[^\\s/@]+/?$(?!\\n)",
                 "maxLength": 300,
             },
         },
@@ -71,7 +71,7 @@ class Aws(LibcloudCompute):
             "access_key_id": {
                 "type": "string",
                 "title": _("Access key ID"),
-                "pattern": "^[A-Za-z0-9_]{4,128}$",
+                "pattern": "^[A-Za-z0-9_]{4,128}$(?!\\n)",
                 "maxLength": 128,
             },
             "secret_access_key": {

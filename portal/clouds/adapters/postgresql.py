@@ -66,7 +66,7 @@ class Postgresql:
         "additionalProperties": False,
         "required": ["host"],
         "properties": {
-            "host": {"type": "string", "title": _("Host"), "pattern": "^[A-Za-z0-9.:-]+$", "maxLength": 253},
+            "host": {"type": "string", "title": _("Host"), "pattern": "^[A-Za-z0-9.:-]+$(?!\\n)", "maxLength": 253},
             "port": {"type": "integer", "title": _("Port"), "default": 5432, "minimum": 1, "maximum": 65535},
             "database": {
                 "type": "string",
@@ -85,7 +85,7 @@ class Postgresql:
                 "type": "string",
                 "title": _("Host for clients"),
                 "description": _("Where clients find it; empty means the host above."),
-                "pattern": "^[A-Za-z0-9.:-]*$",
+                "pattern": "^[A-Za-z0-9.:-]*$(?!\\n)",
                 "maxLength": 253,
             },
         },

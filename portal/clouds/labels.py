@@ -1,0 +1,80 @@
+"""What people read about errors and checks: the cause, and what to do about it."""
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+CAUSES: dict[str, tuple[Promise, Promise]] = {
+    "credentials": (
+        _("The cloud does not accept the credentials."),
+        _("Check that the key is active and complete, then enter it again."),
+    ),
+    "permission": (
+        _("The account lacks a permission."),
+        _("Give it the permissions listed for this connection, then check again."),
+    ),
+    "quota": (
+        _("The cloud account has reached a limit of its own."),
+        _("Ask the cloud to raise it, or remove what is not needed."),
+    ),
+    "capacity": (_("The cloud has no room for this just now."), _("It is tried again; another size or region may be free.")),
+    "not_found": (
+        _("The cloud does not know what was asked for."),
+        _("Sync the connection, and choose again from what is offered."),
+    ),
+    "unreachable": (
+        _("The cloud does not answer."),
+        _("It is tried again; check the endpoint, the network and the cloud's status page."),
+    ),
+    "garbage": (
+        _("The answer makes no sense."),
+        _("Check that the endpoint is the right one and nothing in between answers for it."),
+    ),
+    "refused": (_("The cloud refuses this."), _("Read the cloud's own words below.")),
+}
+CHECKS: dict[str, Promise] = {
+    "credentials": _("The credentials are accepted"),
+    "region": _("The region is open to the account"),
+    "see_servers": _("Servers can be listed"),
+    "see_choices": _("Images, sizes and networks can be listed"),
+    "make_server": _("Servers can be made"),
+    "operate_server": _("Servers can be started and stopped"),
+    "remove_server": _("Servers can be removed"),
+    "see_databases": _("Databases can be listed and measured"),
+    "make_database": _("Databases can be made"),
+    "make_role": _("Roles can be made"),
+    "isolation": _("Databases are closed to other tenants"),
+}
+RUNGS: dict[str, Promise] = {
+    "observe": _("See what is there"),
+    "account": _("Measure and account for it"),
+    "operate": _("Start, stop and remove"),
+    "publish": _("Offer it to projects"),
+}
+
+
+def cause_of(kind: str) -> str:
+    """One sentence on what went wrong."""
+    return str(CAUSES[kind][0]) if kind in CAUSES else ""
+
+
+def hint_of(kind: str) -> str:
+    """One sentence on what to do."""
+    return str(CAUSES[kind][1]) if kind in CAUSES else ""
+
+
+def check_label(name: str) -> str:
+    """What a check shows, in words."""
+    return str(CHECKS.get(name, name))
+
+
+def translated(schema: Any) -> Any:
+    """A schema with its titles and descriptions in the reader's language."""
+    if isinstance(schema, dict):
+        return {
+            name: gettext(part) if name in ("title", "description") and isinstance(part, str) and part else translated(part)
+            for name, part in schema.items()
+        }
+    return [translated(part) for part in schema] if isinstance(schema, list) else schema
