@@ -1,9 +1,13 @@
-"""Reads of the tree, limited to what the actor may see."""
+"""Reads of the tree, its people and its events, limited to what the actor may see."""
 
 from typing import Any
 
+from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
+
 from portal.access.models import Assignment, Scope
-from portal.access.resolver import in_force
+from portal.access.resolver import in_force, paths_of, require
+from portal.core.errors import NotFound
+from portal.events.models import Event
 from portal.users.actor import Actor
 
 
@@ -12,7 +16,40 @@ def scopes_visible_to(actor: Actor) -> Any:
     return Scope.objects.visible_to(actor)
 
 
+def scopes_with_people(actor: Actor) -> Any:
+    """The same in tree order, each with `depth` and `people`: how many hold a role right there."""
+    here = Assignment.objects.filter(in_force(), scope=OuterRef("pk"), user__isnull=False).order_by().values("scope")
+    people = Subquery(here.annotate(n=Count("user", distinct=True)).values("n"), output_field=IntegerField())
+    depth = Func(F("path"), function="nlevel", output_field=IntegerField())
+    return scopes_visible_to(actor).annotate(depth=depth, people=people).select_related("owner").order_by("path")
+
+
+def scope_for(actor: Actor, scope_id: Any) -> Scope:
+    """One scope by its id; NotFound where she may not see it."""
+    scope: Scope | None = Scope.objects.select_related("owner", "parent").filter(pk=scope_id).first()
+    if scope is None:
+        raise NotFound
+    require(actor, "view_scope", scope)
+    return scope
+
+
 def people_of(scope: Scope) -> Any:
     """Who holds a role at a scope, there or above it, in force now; the assignment names role, place and end."""
     rows = Assignment.objects.filter(in_force(), scope__path__above=scope.path)
-    return rows.select_related("user", "group", "role", "scope").order_by("scope__path", "role__name", "user__name")
+    return rows.select_related("user", "group", "role", "scope").order_by("scope__path", "role__name", "user__name", "pk")
+
+
+def roles_of(actor: Actor) -> Any:
+    """Her own roles in force, direct or by a group."""
+    mine = Q(user=actor.user) | Q(group__members=actor.user)
+    return Assignment.objects.filter(mine, in_force()).select_related("role", "scope", "group").order_by("scope__path", "pk")
+
+
+def events_visible_to(actor: Actor) -> Any:
+    """Events in the scopes where she may read them, and those of her own acts; newest first."""
+    events = Event.objects.select_related("actor").order_by("-at", "-id")
+    if actor.is_system:
+        return events
+    own = Q() if actor.narrowed_to else Q(actor=actor.user)
+    within = Q(scope_path__within_any=paths_of(actor, "view_event"))
+    return events.filter(within | own) if own else events.filter(within)

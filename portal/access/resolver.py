@@ -66,6 +66,11 @@ def _resolve(actor: Actor, paths: list[str], reach: Reach) -> frozenset[uuid.UUI
     return frozenset(found)
 
 
+def paths_of(actor: Actor, permission: str) -> list[str]:
+    """The ltree paths at or below which she holds the permission."""
+    return sorted({path for path, held in grants(actor) if permission in held})
+
+
 def permissions_of(actor: Actor) -> frozenset[str]:
     """Every permission she holds anywhere: what navigation shows."""
     return frozenset().union(*(held for _, held in grants(actor)))

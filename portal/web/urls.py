@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.web import choices, home, signin, style
+from portal.web import choices, events, home, notices, profile, scopes, signin, style
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -10,5 +10,14 @@ urlpatterns = [
     path("signout/", signin.signout, name="signout"),
     path("scope/", choices.choose_scope, name="choose-scope"),
     path("theme/", choices.choose_theme, name="choose-theme"),
+    path("scopes/", scopes.scopes, name="scopes"),
+    path("scopes/<uuid:pk>/", scopes.scope, name="scope"),
+    path("events/", events.events, name="events"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/read/", notices.read_all, name="notices-read"),
+    path("notices/switch/", notices.switch, name="notice-switch"),
+    path("notices/<uuid:pk>/read/", notices.read_notice, name="notice-read"),
+    path("profile/", profile.profile, name="profile"),
+    path("profile/end-sessions/", profile.end_sessions, name="end-sessions"),
     path("style/", style.style, name="style"),
 ]

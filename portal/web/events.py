@@ -1,0 +1,59 @@
+"""The event log: what happened, by whom, to what."""
+
+from typing import Any
+
+import django_tables2 as tables
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+from portal.access.queries import events_visible_to
+from portal.events.filters import EventFilter
+
+ROWS = 50
+
+
+class EventTable(tables.Table):
+    """One event a row."""
+
+    action = tables.TemplateColumn(
+        '{% load concord %}<span class="mono">{{ record.action }}</span>'
+        '{% if record.reason %}<br><span class="small quiet">{{ record.reason }}</span>{% endif %}',
+        verbose_name=_("Action"),
+        orderable=False,
+    )
+    outcome = tables.TemplateColumn("{{ record.outcome }}", verbose_name=_("Outcome"), orderable=False)
+    actor = tables.TemplateColumn("{% load concord %}{% person record.actor %}", verbose_name=_("Who"), orderable=False)
+    target = tables.TemplateColumn(
+        '{{ record.target_kind }} <span class="name">{{ record.target_label }}</span>',
+        verbose_name=_("Target"),
+        orderable=False,
+        empty_values=(),
+    )
+    at = tables.TemplateColumn("{% load concord %}{% when record.at %}", verbose_name=_("When"), orderable=False)
+    correlation_id = tables.TemplateColumn(
+        '<a class="mono quiet" href="?q={{ record.correlation_id }}">{{ record.correlation_id }}</a>',
+        verbose_name=_("Correlation"),
+        orderable=False,
+        attrs={"td": {"class": "wide-only"}, "th": {"class": "wide-only"}},
+    )
+
+    class Meta:
+        template_name = "parts/table.html"
+        empty_text = _("No event fits this filter")
+
+
+@login_required
+def events(request: HttpRequest) -> HttpResponse:
+    """What she may read of the log, newest first."""
+    chosen = EventFilter(request.GET, events_visible_to(request.actor))
+    table = EventTable(chosen.qs)
+    tables.RequestConfig(request, paginate={"per_page": ROWS}).configure(table)
+    return render(request, "events/events.html", {"filter": chosen, "table": table})
+
+
+def page_number(request: HttpRequest) -> Any:
+    """The page asked for; nonsense is the first."""
+    asked = request.GET.get("page", "1")
+    return int(asked) if asked.isdecimal() and len(asked) < 9 else 1

@@ -1,0 +1,91 @@
+"""The pages of the ground floor: who sees what, and how many queries a page may take."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from portal.access.models import Scope, ScopeKind
+from portal.events.services import record
+from portal.users.models import User
+from tests.cast import PASSWORD
+
+LISTS = ["/scopes/", "/events/", "/notices/", "/profile/"]
+MOST_QUERIES = 12
+
+
+@pytest.fixture
+def signed_in(client, world):
+    def sign_in(name):
+        client.post("/signin/", {"username": name, "password": PASSWORD})
+        return client
+
+    return sign_in
+
+
+@pytest.mark.parametrize("name", ["alice", "bob", "carol", "dave", "erin"])
+@pytest.mark.parametrize("url", ["/", *LISTS])
+def test_every_page_opens_for_every_role_in_few_queries(world, signed_in, name, url):
+    for number in range(60):
+        record("tenancy.rename", world.web, actor=world.actor("erin"), number=number)
+        Scope.objects.create(scope_kind=ScopeKind.PROJECT, parent=world.retail, name=f"p{number}", slug=f"p{number}")
+    browser = signed_in(name)
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        answer = browser.get(url)
+    assert answer.status_code == 200
+    assert len(queries) <= MOST_QUERIES, "\n".join(query["sql"] for query in queries)
+
+
+@pytest.mark.parametrize("url", ["/", *LISTS])
+def test_a_page_is_for_people_who_signed_in(client, url):
+    assert client.get(url)["Location"] == f"/signin/?next={url}"
+
+
+def test_another_organization_is_not_found(world, signed_in):
+    mallory = signed_in("mallory")
+    assert mallory.get(f"/scopes/{world.web.pk}/").status_code == 404
+    assert "Retail" not in mallory.get("/scopes/").content.decode()
+
+
+def test_a_member_sees_her_project_and_who_is_in_it(world, signed_in):
+    page = signed_in("alice").get(f"/scopes/{world.web.pk}/").content.decode()
+    assert "Alice Test" in page
+    assert "Bob Test" in page
+
+
+def test_events_of_another_organization_are_not_shown(world, signed_in):
+    record("tenancy.rename", world.web, actor=world.actor("erin"), reason="the old name was taken")
+    record("tenancy.rename", world.other_project, actor=world.actor("mallory"), reason="hidden from nordwind")
+    page = signed_in("erin").get("/events/").content.decode()
+    assert "the old name was taken" in page
+    assert "hidden from nordwind" not in page
+
+
+@pytest.mark.parametrize(
+    "query", ["q=tenancy", "outcome=refused", "since=2026-01-01&until=2026-12-31", "page=nonsense", "q=%00", "since=x"]
+)
+def test_the_filter_of_events_stands_whatever_is_typed(world, signed_in, query):
+    record("tenancy.rename", world.web, actor=world.actor("erin"))
+    answer = signed_in("erin").get(f"/events/?{query}")
+    assert answer.status_code == 200
+
+
+def test_a_person_without_a_role_is_told_what_to_do(client, world):
+    stranger = User(username="zoe", name="Zoe")
+    stranger.set_password(PASSWORD)
+    stranger.save()
+    client.post("/signin/", {"username": "zoe", "password": PASSWORD})
+    assert "no role yet" in client.get("/scopes/").content.decode()
+
+
+def test_signing_out_everywhere_from_the_profile(world, signed_in):
+    browser = signed_in("alice")
+    assert browser.post("/profile/end-sessions/").status_code == 302
+    assert browser.get("/profile/").status_code == 302
+
+
+def test_every_answer_carries_the_policy_of_the_browser(client, db):
+    answer = client.get("/signin/")
+    assert "default-src 'self'" in answer["Content-Security-Policy"]
+    assert answer["X-Correlation-Id"]
