@@ -5,18 +5,20 @@ WORKERS ?= 2
 # The type checker reads the settings and connects to nothing.
 LINT_ENV := SECRET_KEY=lint DATABASE_URL=postgres://lint@127.0.0.1:1/lint
 TYPED := portal/core portal/users portal/events portal/access portal/identity scripts
+PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 .DEFAULT_GOAL := help
 .PHONY: help run test check requirements vendor clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-run: ## Set everything up and start the portal with its demo organization
+run: ## Set everything up and start the portal with its demo organization (PORT=8080 for another port)
 	@$(PYTHON) scripts/bootstrap.py
 	@$(BIN)/python -m scripts.launcher run
 
 test: ## Install what the tests need and run them all
 	@$(PYTHON) scripts/bootstrap.py --dev
+	@command -v chromium >/dev/null || echo "No chromium here, so no page is opened in a browser: apt install chromium"
 	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 check: ## Lint, types, walls, migrations
@@ -28,9 +30,9 @@ check: ## Lint, types, walls, migrations
 	$(BIN)/lint-imports
 	$(LINT_ENV) $(BIN)/mypy $(TYPED)
 
-requirements: ## Pin requirements from pyproject.toml
-	$(BIN)/uv pip compile -q --no-header --no-annotate pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile -q --no-header --no-annotate --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+requirements: ## Pin requirements from pyproject.toml, for every Python from 3.11 on (Debian's 3.11.2 needs one more than 3.11.3)
+	$(PIN) pyproject.toml -o requirements.txt
+	$(PIN) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 vendor: ## Copy third-party assets and licences into static/vendor
 	npm ci --silent
