@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "portal.events",
     "portal.access",
     "portal.notices",
+    "portal.approvals",
     "portal.identity",
     "portal.clouds",
     "portal.catalogue",
@@ -176,6 +177,8 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "approvals.expire": {"task": "approvals.expire", "schedule": 60},
+    "notices.sweep": {"task": "notices.sweep", "schedule": 30},
     "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
 }
 

@@ -1,0 +1,125 @@
+"""Who may decide a stage, at this moment: asked of the tree each time, never kept."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from portal.access.models import Assignment, Scope, ScopeKind, ScopeShare
+from portal.access.resolver import in_force
+from portal.approvals.models import Approval, Stage
+from portal.approvals.queries import ADMIN
+from portal.approvals.routes import StagePlan, Who, read_stages, read_who
+from portal.approvals.tally import Bench, is_fillable
+from portal.core import clock
+from portal.users.models import User
+
+Accounts = dict[UUID, UUID]
+
+
+def accounts_for(who: Who, place: Scope | None, scope: Scope) -> Accounts:
+    """Each account that may decide, with the person behind it: picked by the stage and holding `vote` at the scope.
+
+    `place` is the scope the stage speaks of, `scope` the one where the act happens.
+    """
+    voting = accounts_holding("vote", scope)
+    picked = _picked(who, place)
+    return {account: person for account, person in voting.items() if account in picked}
+
+
+def people_for(who: Who, place: Scope | None, scope: Scope, apart: Collection[UUID] = ()) -> frozenset[UUID]:
+    """The people who may decide, without those who must stay apart (who asked, and for whom)."""
+    return frozenset(accounts_for(who, place, scope).values()) - frozenset(apart)
+
+
+def apart_of(approval: Approval) -> frozenset[UUID]:
+    """The people who never count: who asked and for whom it is, as persons behind any account."""
+    users = [user for user in (approval.requester, approval.beneficiary) if user]
+    return frozenset(person_of(user) for user in users)
+
+
+def person_of(user: User) -> UUID:
+    """The person behind an account; a service account counts as its owner."""
+    return user.owner_id or user.pk
+
+
+def plan_of(stage: Stage) -> StagePlan:
+    """The stage as the pure core reads it."""
+    names = ("mode", "needed", "due_hours", "on_timeout", "again", "position")
+    return read_stages([{"who": stage.who, **{name: getattr(stage, name) for name in names}}])[0]
+
+
+def bench_of(stage: Stage, approval: Approval) -> Bench:
+    """The stage with the people who may decide it now."""
+    people = people_for(read_who(stage.who), stage.place, approval.scope, apart_of(approval))
+    return Bench(str(stage.pk), stage.position, stage.mode, stage.needed, frozenset(map(str, people)), stage.again)
+
+
+def can_be_filled(plan: StagePlan, people: Collection[UUID]) -> bool:
+    """Are there enough people for this stage ever to be carried?"""
+    return is_fillable(Bench("", plan.position, plan.mode, plan.needed, frozenset(map(str, people))))
+
+
+def raised(plan: StagePlan, scope: Scope, apart: Collection[UUID]) -> StagePlan | None:
+    """The same stage for the admins of the nearest scope above where someone can decide; None where nobody can."""
+    base = scope_at(plan.who.at, scope) or scope
+    above = [one for one in reversed(chain_of(base)) if one.pk != base.pk]
+    for one in above or [base]:
+        who = Who("admins", at=str(one.pk))
+        if who != plan.who and people_for(who, one, scope, apart):
+            return replace(plan, who=who, mode="any", needed=1)
+    return None
+
+
+def scope_at(at: str, scope: Scope) -> Scope | None:
+    """The scope that a stage speaks of; None where it names one of another organization."""
+    if at == "scope":
+        return scope
+    chain = chain_of(scope)
+    if at == "organization":
+        return chain[0]
+    if at == "tenant":
+        return next(one for one in reversed(chain) if one.scope_kind != ScopeKind.PROJECT)
+    return Scope.objects.filter(pk=UUID(at), path__within=chain[0].path).first()
+
+
+def chain_of(scope: Scope) -> list[Scope]:
+    """The scopes from the organization down to this one."""
+    found = {one.path: one for one in Scope.objects.filter(path__above=scope.path)}
+    return [found[path] for path in sorted(found, key=len)]
+
+
+def accounts_holding(permission: str, scope: Scope) -> Accounts:
+    """Active accounts that hold the permission at the scope now, by role or by share, with the person behind each."""
+    shared = ScopeShare.objects.filter(
+        permission__codename=permission, content_object__path__above=scope.path, expires__gt=clock.now()
+    )
+    return _accounts(_assigned(scope, role__permissions__contains=[permission]) | Q(pk__in=shared.values("user")))
+
+
+def _picked(who: Who, place: Scope | None) -> Accounts:
+    if who.pick == "group":
+        return _accounts(Q(portal_groups=UUID(who.group)))
+    if who.pick == "named":
+        return _accounts(Q(pk__in=[UUID(person) for person in who.people]))
+    if place is None:
+        return {}
+    if who.pick == "role":
+        return _accounts(_assigned(place, role__key=who.role))
+    if who.pick == "admins":
+        return _accounts(_assigned(place, role__permissions__contains=[ADMIN]))
+    return _accounts(Q(pk=place.owner_id))
+
+
+def _assigned(scope: Scope, **role: Any) -> Q:
+    rows = Assignment.objects.filter(in_force(), scope__path__above=scope.path, **role)
+    return Q(pk__in=rows.values("user")) | Q(portal_groups__in=rows.values("group"))
+
+
+def _accounts(condition: Q) -> Accounts:
+    alive = Q(is_active=True) & (Q(owner=None) | Q(owner__is_active=True))
+    return {
+        account: owner or account for account, owner in User.objects.filter(condition, alive).values_list("pk", "owner_id")
+    }

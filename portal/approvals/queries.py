@@ -1,0 +1,112 @@
+"""Approvals and policies that a person may see, what waits for her, and the policies in force somewhere."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from portal.access.models import Assignment, Scope
+from portal.access.resolver import in_force, scope_ids
+from portal.approvals.models import Approval, Policy, PolicyState, Stage, StageState, State, Vote
+from portal.approvals.routes import Rule, read_conditions, read_stages
+from portal.users.actor import Actor
+
+ADMIN = "manage_members"
+
+
+def approvals_visible_to(actor: Actor) -> QuerySet[Approval]:
+    """What she may see: approvals of scopes whose orders she sees or decides, and whatever she asked for, newest first."""
+    seen = Q(scope__in=scope_ids(actor, "view_order") | scope_ids(actor, "vote"))
+    if actor.is_system:
+        seen = Q()
+    elif actor.narrowed_to is None:
+        seen |= is_party(actor.person_id)
+    rows = Approval.objects.filter(seen).select_related("scope", "requester", "beneficiary")
+    return rows.order_by("-created_at", "-id")
+
+
+def inbox_of(actor: Actor) -> QuerySet[Approval]:
+    """What waits for her vote, what is due first on top: exactly what `vote` would take from her."""
+    mine = Vote.objects.filter(person=actor.person_id, void=False)
+    seats = Stage.objects.filter(
+        _is_seated(actor),
+        ~Exists(mine.filter(stage=OuterRef("pk"))),
+        Q(again=True) | ~Exists(mine.filter(approval=OuterRef("approval"))),
+        approval=OuterRef("pk"),
+        state=StageState.OPEN,
+    )
+    waiting = Approval.objects.filter(
+        Exists(seats), ~is_party(actor.person_id), state=State.WAITING, scope__in=scope_ids(actor, "vote")
+    )
+    return waiting.select_related("scope", "requester", "beneficiary").order_by("decision_due", "id")
+
+
+def similar(approval: Approval, *, actor: Actor, most: int = 5) -> QuerySet[Approval]:
+    """The last decisions on the same kind of thing in the same scope, as far as she may see them."""
+    decided = approvals_visible_to(actor).filter(
+        subject_kind=approval.subject_kind,
+        scope=approval.scope_id,
+        state__in=(State.APPROVED, State.DENIED, State.ALLOWED),
+    )
+    return decided.exclude(pk=approval.pk).order_by("-settled_at")[:most]
+
+
+def approval_of(subject_kind: str, subject_id: Any) -> Approval | None:
+    """The latest approval of a subject."""
+    found = Approval.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id))
+    return found.select_related("scope", "requester", "beneficiary").order_by("-created_at", "-id").first()
+
+
+def is_party(person_id: Any) -> Q:
+    """She asked for it or it is for her, under any account of hers."""
+    asked = Q(requester=person_id) | Q(requester__owner=person_id, requester__owner__isnull=False)
+    meant = Q(beneficiary=person_id) | Q(beneficiary__owner=person_id, beneficiary__owner__isnull=False)
+    return asked | (Q(beneficiary__isnull=False) & meant)
+
+
+def policies_visible_to(actor: Actor) -> QuerySet[Policy]:
+    """The policies in force in the scopes she sees."""
+    rows: QuerySet[Policy] = Policy.objects.visible_to(actor).filter(state=PolicyState.ACTIVE)
+    return rows.select_related("scope", "made_by").order_by("scope__path", "subject_kind", "name")
+
+
+def rules_for(subject_kind: str, scope: Scope, at: datetime) -> list[Rule]:
+    """The policy versions in force at a moment for one kind of act at a scope: its own and those above it."""
+    rows = Policy.objects.filter(subject_kind=subject_kind, scope__path__above=scope.path, starts__lte=at)
+    rows = rows.filter(Q(ends=None) | Q(ends__gt=at)).select_related("scope")
+    return [
+        Rule(
+            id=str(row.pk),
+            name=row.name,
+            version=row.version,
+            depth=row.scope.path.count("."),
+            conditions=read_conditions(row.conditions),
+            stages=read_stages(row.stages),
+        )
+        for row in rows
+    ]
+
+
+def _is_seated(actor: Actor) -> Q:
+    """The stages that pick this account, as one condition: the twin of `eligibility.accounts_for`."""
+    if "approvals.seats" not in actor.memory:
+        actor.memory["approvals.seats"] = _seats(actor)
+    seats: Q = actor.memory["approvals.seats"]
+    return seats
+
+
+def _seats(actor: Actor) -> Q:
+    held = Assignment.objects.filter(in_force(), Q(user=actor.user) | Q(group__members=actor.user))
+    rows = list(held.values_list("role__key", "role__permissions", "scope__path"))
+    groups = [str(group) for group in actor.user.portal_groups.values_list("pk", flat=True)]
+    seats = Q(who__pick="named", who__people__contains=[str(actor.user.pk)])
+    seats |= Q(who__pick="group", who__group__in=groups)
+    seats |= Q(who__pick="owner", place__owner=actor.user)
+    seats |= Q(who__pick="admins") & _below([path for _, held, path in rows if ADMIN in held])
+    for role in {role for role, _, _ in rows}:
+        seats |= Q(who__pick="role", who__role=role) & _below([path for key, _, path in rows if key == role])
+    return seats
+
+
+def _below(paths: list[str]) -> Q:
+    return Q(place__path__within_any=paths)

@@ -1,0 +1,25 @@
+"""What time does to what waits."""
+
+import logging
+
+from celery import shared_task
+from django.db.models import Q
+
+from portal.approvals import services
+from portal.approvals.models import Approval, State
+from portal.core import clock
+from portal.users.actor import Actor
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="approvals.expire", soft_time_limit=240, time_limit=300)
+def expire() -> None:
+    """End or raise everything overdue, each in a transaction of its own: one that fails does not hold up the rest."""
+    now = clock.now()
+    overdue = Approval.objects.filter(Q(decision_due__lte=now) | Q(execution_due__lte=now), state=State.WAITING)
+    for approval_id in list(overdue.values_list("pk", flat=True)):
+        try:
+            services.expire(approval_id, actor=Actor.system())
+        except Exception:
+            logger.exception("approval %s could not be ended", approval_id)
