@@ -1,5 +1,7 @@
-"""DuckDB in memory, one connection for one piece of work; its SQL lies in sql/ and sees only what is handed in."""
+"""DuckDB in memory, one session for one piece of work; its SQL lies in sql/ and sees only what is handed in."""
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -10,23 +12,50 @@ import duckdb
 import pyarrow as pa
 
 Connection = duckdb.DuckDBPyConnection
+ARROW = {
+    "VARCHAR": pa.string(),
+    "BIGINT": pa.int64(),
+    "INTEGER": pa.int32(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
+}
 FOLDER = Path(__file__).parent / "sql"
 
 
 @contextmanager
 def connect(*, threads: int | None = None) -> Iterator[Connection]:
-    """A fresh in-memory database: UTC, no extension from outside, the money expression known as `money(q, p)`."""
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
+    """A session of its own: UTC, nothing fetched from outside, the money expression known as `money(q, p)`.
+
+    Tables and views made in it are temporary, and gone at its end. With `threads` it has a database of its own, too.
+    """
+    database = _open(threads) if threads else _database(os.getpid())
+    session = database.cursor()
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        if threads:
-            connection.execute(f"SET threads = {int(threads)}")
-        connection.execute(statement("macros"))
-        yield connection
+        yield session
     finally:
-        connection.close()
+        session.close()
+        if threads:
+            database.close()
+
+
+def _open(threads: int | None) -> Connection:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    database = duckdb.connect(":memory:", config=config)
+    database.execute("SET GLOBAL TimeZone = 'UTC'")
+    if threads:
+        database.execute(f"SET GLOBAL threads = {int(threads)}")
+    database.execute(statement("macros"))
+    return database
+
+
+@cache
+def _database(process: int) -> Connection:
+    """The one in-memory database of a process; a child that was forked opens its own."""
+    return _open(None)
 
 
 @cache
@@ -36,16 +65,10 @@ def statement(name: str) -> str:
 
 
 def offer(connection: Connection, name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-    """Hand in rows as a table of the given DuckDB column types. Values are text, whole numbers or None, cast by the engine.
-
-    Decimals and instants come as text, so no driver in between can turn them into floats.
-    """
+    """Hand in rows as a table of the given column types: decimals as Decimal, instants as aware datetimes, both kept exact."""
     parts = zip(*rows, strict=True) if rows else [()] * len(columns)
-    arrays = [pa.array(part, _carrier(kind)) for part, kind in zip(parts, columns.values(), strict=True)]
-    connection.register(f"{name}_in", pa.table(arrays, names=list(columns)))
-    casts = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in columns.items())
-    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {casts} FROM {name}_in")  # noqa: S608 - names are ours
-    connection.unregister(f"{name}_in")
+    arrays = [pa.array(part, _arrow(kind)) for part, kind in zip(parts, columns.values(), strict=True)]
+    connection.register(name, pa.table(arrays, names=list(columns)))
 
 
 def rows_of(connection: Connection, query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -53,7 +76,8 @@ def rows_of(connection: Connection, query: str, parameters: Mapping[str, Any] | 
     return connection.execute(query, parameters).fetchall() if parameters else connection.execute(query).fetchall()
 
 
-def _carrier(kind: str) -> Any:
-    if kind in {"BIGINT", "INTEGER", "SMALLINT"}:
-        return pa.int64()
-    return pa.bool_() if kind == "BOOLEAN" else pa.string()
+@cache
+def _arrow(kind: str) -> Any:
+    if decimal := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", kind):
+        return pa.decimal128(int(decimal[1]), int(decimal[2]))
+    return ARROW[kind]

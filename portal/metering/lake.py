@@ -98,7 +98,7 @@ class Snapshot:
             empty = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in columns.items())
             source = f"(SELECT {empty} LIMIT 0)"
         named = ", ".join(f'"{column}"' for column in columns)
-        connection.execute(f'CREATE VIEW "{name or self.dataset}" AS SELECT {named} FROM {source}')  # noqa: S608
+        connection.execute(f'CREATE TEMP VIEW "{name or self.dataset}" AS SELECT {named} FROM {source}')  # noqa: S608
 
 
 def root() -> Path:

@@ -16,6 +16,7 @@ from portal.pricing.queries import PriceRow, price_rows
 
 RULES = "1"
 """Counts up when the way from usage to charges changes, so that days are rated anew."""
+ORDER = "ResourceId, SkuId, x_PlanId, x_Generation, ChargePeriodStart, SkuPriceId, x_Day, x_ConnectionId, SubAccountId"
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 PRICES = {
     **dict.fromkeys(("id", "book", "book_scope", "component", "plan", "currency"), "VARCHAR"),
@@ -72,7 +73,7 @@ def rate(day: date) -> RateRun | None:
         if last and last.inputs == inputs:
             return None
         give_rules(connection, rules)
-        file = lake.write(connection, Dataset.CHARGES, day.isoformat(), statement("rate"), order="ALL")
+        file = lake.write(connection, Dataset.CHARGES, day.isoformat(), statement("rate"), order=ORDER)
         charges = lake.publish(Dataset.CHARGES, day.isoformat(), [file])
         lines, unrated, cost = totals(connection, day)
     return RateRun.objects.create(
@@ -113,7 +114,7 @@ def give_rules(connection: Connection, rules: Rules) -> None:
     """Prices, owners and days as tables."""
     offer(connection, "prices", PRICES, [_price(row) for row in rules.prices])
     offer(connection, "projects", PROJECTS, [astuple(owner) for owner in rules.owners])
-    offer(connection, "days", DAYS, [tuple(map(_text, astuple(day))) for day in rules.days])
+    offer(connection, "days", DAYS, [astuple(day) for day in rules.days])
 
 
 def totals(connection: Connection, day: date) -> tuple[int, int, dict[str, str]]:
@@ -127,9 +128,4 @@ def totals(connection: Connection, day: date) -> tuple[int, int, dict[str, str]]
 
 def _price(row: PriceRow) -> tuple[object, ...]:
     ids = (row.price_id, row.book_id, row.organization_id, row.component_id, row.plan_id)
-    ends = row.valid_to or FOREVER
-    return (*map(str, ids), row.currency, row.version, str(row.unit_price), _text(row.valid_from), _text(ends))
-
-
-def _text(value: object) -> str:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+    return (*map(str, ids), row.currency, row.version, row.unit_price, row.valid_from, row.valid_to or FOREVER)

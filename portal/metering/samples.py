@@ -25,7 +25,7 @@ LINES = {
     ),
     "state": "VARCHAR",
     "state_before": "VARCHAR",
-    "size": "JSON",
+    "size": "VARCHAR",
     "starts": "TIMESTAMPTZ",
     "ends": "TIMESTAMPTZ",
     "seen_until": "TIMESTAMPTZ",
@@ -135,7 +135,7 @@ def _clipped(line: LifelineRow, window: Window) -> tuple[object, ...]:
     inside = line.ends is not None and line.ends < window.ends
     grace = timedelta(hours=GRACE_HOURS)
     sure = line.ends is not None or line.seen_until is None or line.seen_until + grace >= window.ends
-    return (*_line(line)[:-2], _text_or_none(line.ends) if inside else None, None if sure else _text_or_none(line.seen_until))
+    return (*_line(line)[:-2], line.ends if inside else None, None if sure else line.seen_until)
 
 
 def _write_meters(connection: Connection, window: Window) -> None:
@@ -150,7 +150,7 @@ def _write_meters(connection: Connection, window: Window) -> None:
 
 
 def _write_usage(connection: Connection, window: Window) -> DatasetVersion:
-    connection.execute("CREATE VIEW arrived AS FROM usage UNION ALL FROM changes")
+    connection.execute("CREATE TEMP VIEW arrived AS FROM usage UNION ALL FROM changes")
     file = lake.write(connection, Dataset.USAGE, window.period, statement("merge"), order="meter_version, hour")
     return lake.publish(Dataset.USAGE, window.period, [file])
 
@@ -163,27 +163,25 @@ def _line(line: LifelineRow) -> tuple[object, ...]:
         *map(str, ids),
         *map(str, offer_ids),
         *texts,
-        _text(line.starts),
-        _text_or_none(line.ends),
-        _text_or_none(line.seen_until),
+        line.starts,
+        line.ends,
+        line.seen_until,
     )
 
 
 def _component(row: ComponentRow) -> tuple[object, ...]:
     what = (str(row.version_id), str(row.component_id), row.meter, row.unit, row.only_while, "component", row.field)
-    return (*what, row.constant, row.gap_hours, True)
+    return (*what, Decimal(row.constant), row.gap_hours, True)
 
 
 def _gauges(inputs: Inputs) -> list[tuple[object, ...]]:
     """Two meters without a price for each version: hours alive, and hours of them that nobody saw."""
     versions = sorted({str(line.offering_version_id) for line in inputs.lifelines})
     gauges = ("alive", "unseen")
-    return [(version, "", gauge, "Hours", "exists", gauge, "", "1", 0, False) for version in versions for gauge in gauges]
+    return [
+        (version, "", gauge, "Hours", "exists", gauge, "", Decimal(1), 0, False) for version in versions for gauge in gauges
+    ]
 
 
 def _text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
-
-
-def _text_or_none(at: datetime | None) -> str | None:
-    return None if at is None else _text(at)

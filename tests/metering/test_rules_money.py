@@ -232,8 +232,8 @@ def test_r20_one_and_two_threads_and_a_second_run_write_the_same_bytes(shop: Sho
             with connect(threads=threads) as engine:
                 rating.open_usage(engine, DAY.date())
                 rating.give_rules(engine, rating.rules_for(engine, DAY.date()))
-                engine.execute("CREATE VIEW arrived AS FROM usage")
-                kind, order = (Dataset.CHARGES, "ALL") if name == "rate" else (Dataset.USAGE, "meter_version, hour")
+                engine.execute("CREATE TEMP VIEW arrived AS FROM usage")
+                kind, order = (Dataset.CHARGES, rating.ORDER) if name == "rate" else (Dataset.USAGE, "meter_version, hour")
                 digests.add((name, lake.write(engine, kind, "again", statement(name), order=order).sha256))
     assert len(digests) == 2
     live = lake.live(Dataset.CHARGES, [DAY.date().isoformat()])[DAY.date().isoformat()]

@@ -61,7 +61,7 @@ def _open(connection: Connection, path: Path) -> tuple[list[str], dict[str, str]
     missing = [column for column in PRESENT if column not in kinds]
     known = ", ".join(_typed(column, kind, kinds) for column, kind in (FOCUS | dict.fromkeys(OWN_KEYS, "VARCHAR")).items())
     if not missing:
-        connection.execute(f"CREATE VIEW charges AS SELECT {known} FROM {source}")  # noqa: S608
+        connection.execute(f"CREATE TEMP VIEW charges AS SELECT {known} FROM {source}")  # noqa: S608
     return missing, {} if is_text and missing else {column: "TEXT" if is_text else kind for column, kind in kinds.items()}
 
 
