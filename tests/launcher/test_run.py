@@ -1,0 +1,183 @@
+"""`make run` as a whole, with a portal of three files in place of ours: start, kill -9, start again, Ctrl-C."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from scripts.launcher.home import ROOT, read_json
+from scripts.launcher.ports import any_port
+from scripts.launcher.supervisor import record_of
+
+MANAGE = """
+import os, pathlib, sys
+home = pathlib.Path(os.environ["PORTAL_HOME"])
+with (home / "managed").open("a") as log:
+    print(*sys.argv[1:], file=log)
+if sys.argv[1] == "seed_demo":
+    if os.environ.get("BREAK_THE_SEED"):
+        sys.exit("the seed broke")
+    (home / "demo-people.json").write_text('[{"username": "alice", "password": "correct-horse", "role": "member"}]')
+"""
+WSGI = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"the portal"]
+"""
+CELERY = """
+import os
+from celery import Celery
+app = Celery("portal", broker=os.environ["BROKER_URL"])
+"""
+
+
+@pytest.fixture
+def checkout(home: Path) -> Path:
+    """The launcher beside a small portal."""
+    folder = home / "checkout"
+    shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "portal").mkdir()
+    for name, text in (
+        ("manage.py", MANAGE),
+        ("portal/__init__.py", ""),
+        ("portal/wsgi.py", WSGI),
+        ("portal/celery.py", CELERY),
+    ):
+        (folder / name).write_text(text)
+    return folder
+
+
+class Launcher:
+    """One `python -m scripts.launcher run`, and what it says."""
+
+    def __init__(self, checkout: Path, state: Path, **environment: str) -> None:
+        clean = {name: value for name, value in os.environ.items() if name not in ("PORT", "PORTAL_HOME")}
+        self.state = state
+        self.output = (state.parent / "output").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.launcher", "run"],
+            cwd=checkout, env={**clean, "PORTAL_HOME": str(state), **environment},
+            stdout=self.output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def said(self) -> str:
+        return (self.state.parent / "output").read_text()
+
+    def wait_for(self, words: str, limit_s: float = 120) -> None:
+        until = time.monotonic() + limit_s
+        while words not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < until, self.said()
+            time.sleep(0.1)
+
+    def end(self, word: signal.Signals) -> int:
+        self.process.send_signal(word)
+        return self.process.wait(40)
+
+    def url(self) -> str:
+        return f"http://127.0.0.1:{read_json(self.state / 'ports.json', {})['web']}"
+
+    def broker(self) -> redis.Redis:
+        password = (self.state / "valkey.password").read_text().strip()
+        return redis.Redis(port=read_json(self.state / "ports.json", {})["valkey"], password=password)
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@pytest.fixture
+def started(home: Path, checkout: Path) -> Iterator[list[Launcher]]:
+    """Launchers to end whatever the test did."""
+    launchers: list[Launcher] = []
+    yield launchers
+    for launcher in launchers:
+        if launcher.process.poll() is None:
+            launcher.end(signal.SIGTERM)
+        launcher.output.close()
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_it_starts_is_killed_starts_again_and_stops(home: Path, checkout: Path, started: list[Launcher]) -> None:
+    state = home / "state"
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        taken = stranger.getsockname()[1]
+        refused = Launcher(checkout, state, PORT=str(taken))
+        started.append(refused)
+        assert refused.process.wait(60) == 1
+        assert f"concord: Port {taken} is taken." in refused.said()
+
+    first = Launcher(checkout, state, PORT=str(any_port()))
+    started.append(first)
+    first.wait_for("correct-horse")
+    assert f"Concord runs at {first.url()}" in first.said()
+    assert urllib.request.urlopen(first.url(), timeout=10).read() == b"the portal"
+
+    second = subprocess.run(
+        [sys.executable, "-m", "scripts.launcher", "run"], cwd=checkout,
+        env={**os.environ, "PORTAL_HOME": str(state)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert second.returncode == 1
+    assert (
+        second.stderr
+        == f"concord: Concord already runs at {first.url()}, process {first.process.pid}. Stop it there with Ctrl-C.\n"
+    )
+
+    psutil.Process(int(read_json(record_of(state, "web"), {})["pid"])).kill()
+    first.wait_for("web ended with code -9; it starts again in 1 s.")
+
+    left = first.children()
+    with first.broker() as broker:
+        broker.lpush("another-queue", "queued")
+    assert first.end(signal.SIGKILL) == -9
+    assert alive(left)
+
+    third = Launcher(checkout, state)
+    started.append(third)
+    third.wait_for("correct-horse")
+    assert "Ended what an earlier run had left: " in third.said()
+    assert "is taken" not in third.said()
+    assert third.url() == first.url()
+    assert not alive(left)
+    with third.broker() as broker:
+        assert broker.lrange("another-queue", 0, -1) == [b"queued"]
+    commands = (state / "managed").read_text().splitlines()
+    assert commands.count("seed_demo") == 1
+    assert commands[-4:] == [
+        "migrate --database=owner --verbosity=1",
+        "sync_roles",
+        "sync_providers",
+        "collectstatic --noinput --verbosity=1",
+    ]
+
+    family, began = third.children(), time.monotonic()
+    assert third.end(signal.SIGINT) == 0
+    assert time.monotonic() - began < 20
+    assert not alive(family)
+
+
+def test_a_seed_that_was_cut_short_is_begun_again_from_nothing(home: Path, checkout: Path, started: list[Launcher]) -> None:
+    state = home / "state"
+    broken = Launcher(checkout, state, BREAK_THE_SEED="1", PORT=str(any_port()))
+    started.append(broken)
+    assert broken.process.wait(120) == 1
+    assert "manage.py seed_demo failed (the seed broke); see " in broken.said()
+    (state / "lake").mkdir()
+    again = Launcher(checkout, state)
+    started.append(again)
+    again.wait_for("correct-horse")
+    assert "The first start was cut short; the demo is made anew." in again.said()
+    assert not (state / "lake").exists()
+    assert again.end(signal.SIGTERM) == 0
