@@ -54,8 +54,8 @@ def prepared(target: str, content: bytes) -> bytes:
     if target.endswith((".css", ".js")):
         content = re.sub(rb"\n?(/\*|//)# sourceMappingURL=\S+(\s*\*/)?", b"", content)
     if target == "inter/inter.css":
-        faces = re.findall(rb"/\* inter-([a-z-]+)-wght-normal \*/\s*(@font-face \{.*?\}\n)", content, re.DOTALL)
-        content = b"\n".join(face for subset, face in faces if subset.decode() in SUBSETS)
+        faces = re.findall(rb"/\* inter-([a-z-]+)-wght-normal \*/\s*(@font-face \{.*?\})", content, re.DOTALL)
+        content = b"\n\n".join(face for subset, face in faces if subset.decode() in SUBSETS) + b"\n"
     return content
 
 

@@ -66,7 +66,7 @@ class SampleForm(forms.Form):
     ends = forms.DateField(label="Ends", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     network = forms.ChoiceField(label="Network", choices=[("a", "inside"), ("b", "outside")], widget=forms.RadioSelect)
     address = forms.BooleanField(label="Public address", required=False, help_text="3 of 8 in use.")
-    secret = forms.CharField(label="Secret", widget=forms.PasswordInput)
+    secret = forms.CharField(label="Secret", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}))
     reason = forms.CharField(label="Why", required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
 
@@ -83,7 +83,7 @@ def parts(request: HttpRequest) -> dict[str, Any]:
     """Sample data of each part."""
     now = clock.now()
     table = SampleTable(sample_rows(), request=request, order_by=request.GET.get("sort", ""))
-    table.paginate(page=1, per_page=4)
+    table.paginate(page=1, per_page=10)
     return {
         "states": STATES.items(),
         "bars": sample_bars(),
@@ -112,7 +112,7 @@ def parts(request: HttpRequest) -> dict[str, Any]:
 
 
 def wrong_form() -> SampleForm:
-    form = SampleForm({"volume": "9999", "ends": "31 Mar", "name": "web-cache-02"}, auto_id="wrong_%s")
+    form = SampleForm({"volume": "9999", "ends": "", "name": "web-cache-02"}, auto_id="wrong_%s")
     form.is_valid()
     return form
 

@@ -155,7 +155,10 @@ def page_link(context: template.Context, number: int, field: str = "page") -> st
 
 
 @register.inclusion_tag("parts/pager.html", takes_context=True)
-def pager(context: template.Context, page: Page[Any], field: str = "page", target: str = "") -> dict[str, Any]:
+def pager(
+    context: template.Context, page: Page[Any], field: str = "page", target: str = "", label: str = ""
+) -> dict[str, Any]:
     """Links to the other pages of a list; with `target` they swap that element where there is a script."""
     numbers = list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
-    return {"request": context["request"], "page": page, "field": field, "target": target, "numbers": numbers}
+    given = {"page": page, "field": field, "target": target, "label": label}
+    return {"request": context["request"], "numbers": numbers, **given}
