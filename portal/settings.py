@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "portal.access",
     "portal.notices",
     "portal.approvals",
+    "portal.tenancy",
     "portal.identity",
     "portal.clouds",
     "portal.catalogue",

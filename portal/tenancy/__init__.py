@@ -1,0 +1,1 @@
+"""What people do to the scope tree: create, give roles, share, set quotas."""

@@ -1,0 +1,79 @@
+"""Take and free quota. Quota rows are locked root to leaf, so two orders for the last slot queue up and never deadlock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from portal.access.models import Scope
+from portal.core.errors import QuotaExceeded
+from portal.tenancy.models import Hold, Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of a dimension a scope may use, uses, and has left. `scope` is where the quota was set."""
+
+    scope: Scope
+    dimension: str
+    used: int
+    limit: int
+
+    @property
+    def left(self) -> int:
+        return max(self.limit - self.used, 0)
+
+
+@transaction.atomic
+def place_holds(project: Scope, amounts: Mapping[str, int], *, key: str) -> None:
+    """Take `amounts` for the thing named `key`, or raise QuotaExceeded naming scope, dimension and what is missing.
+
+    The same key again changes nothing. Amounts of zero are not held.
+    """
+    wanted = {dimension: amount for dimension, amount in amounts.items() if amount}
+    if not wanted or Hold.objects.filter(key=key).exists():
+        return
+    for quota in _locked(project, wanted):
+        used = _used(quota.scope, quota.dimension)
+        missing = used + wanted[quota.dimension] - quota.limit
+        if missing > 0:
+            raise QuotaExceeded(
+                _("%(missing)s %(dimension)s over the quota of %(scope)s. Ask for %(missing)s more, or order less.")
+                % {"missing": missing, "dimension": quota.dimension, "scope": quota.scope.name},
+                scope=str(quota.scope.pk),
+                dimension=quota.dimension,
+                missing=missing,
+            )
+    Hold.objects.bulk_create(
+        [Hold(scope=project, dimension=name, amount=amount, key=key) for name, amount in sorted(wanted.items())],
+        ignore_conflicts=True,
+    )
+
+
+def free_holds(key: str) -> int:
+    """Free what a thing held; freeing twice is no error. Returns how many dimensions were freed."""
+    return Hold.objects.filter(key=key).delete()[0]
+
+
+@transaction.atomic
+def rename_holds(before: str, after: str) -> None:
+    """What one thing held, another holds from here on (an order item's becomes the resource's)."""
+    Hold.objects.filter(key=before).update(key=after)
+
+
+def room_in(scope: Scope) -> list[Room]:
+    """Every quota that binds a scope, its own and those above, with what is used: root first."""
+    quotas = Quota.objects.filter(scope__path__above=scope.path).select_related("scope").order_by("scope__path", "dimension")
+    return [Room(quota.scope, quota.dimension, _used(quota.scope, quota.dimension), quota.limit) for quota in quotas]
+
+
+def _locked(project: Scope, wanted: Mapping[str, int]) -> list[Quota]:
+    rows = Quota.objects.filter(scope__path__above=project.path, dimension__in=wanted).select_related("scope")
+    return list(rows.select_for_update(of=("self",)).order_by("scope__path", "dimension"))
+
+
+def _used(scope: Scope, dimension: str) -> int:
+    held = Hold.objects.filter(scope__path__within=scope.path, dimension=dimension)
+    return int(held.aggregate(n=Sum("amount"))["n"] or 0)

@@ -1,0 +1,240 @@
+"""Create, rename and close what is in the tree; give and end roles and shares; set quotas."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from portal.access.guard import permissions_at, require
+from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeShare, ScopeState
+from portal.core import clock, registry
+from portal.core.errors import Conflict, Forbidden, Invalid, Refused
+from portal.events.services import record
+from portal.notices.services import notify
+from portal.tenancy.models import Quota
+from portal.users.actor import Actor
+from portal.users.models import User
+
+MOST_SHARES = 500
+GOVERNING = ("manage_", "operate_platform", "vote")
+
+
+@transaction.atomic
+def create_organization(name: str, *, currency: str, zone: str = "UTC", actor: Actor) -> Scope:
+    """A new root. Only the system makes one: at installation, or by an operator's command."""
+    if not actor.is_system:
+        raise Forbidden(_("An organization is made when Concord is installed."))
+    scope = _create(ScopeKind.ORGANIZATION, None, name, currency=currency, zone=zone)
+    record("tenancy.create_organization", scope, actor=actor)
+    return scope
+
+
+@transaction.atomic
+def create_tenant(parent: Scope, name: str, *, actor: Actor, owner: User | None = None, cost_centre: str = "") -> Scope:
+    """A tenant in an organization or in another tenant, five levels at most. Invalid when the name is taken there."""
+    require(actor, "manage_tenants", parent)
+    _check_open(parent)
+    if parent.scope_kind == ScopeKind.PROJECT:
+        raise Invalid(_("A project holds no tenants."), fields={"parent": [_("Choose an organization or a tenant.")]})
+    if parent.path.count(".") >= 5:
+        raise Invalid(_("Tenants nest five levels deep."), fields={"parent": [_("Choose a tenant higher up.")]})
+    scope = _create(ScopeKind.TENANT, parent, name, owner=owner, cost_centre=cost_centre)
+    record("tenancy.create_tenant", scope, actor=actor)
+    return scope
+
+
+@transaction.atomic
+def create_project(
+    tenant: Scope,
+    name: str,
+    *,
+    actor: Actor,
+    owner: User | None = None,
+    environment: str = "",
+    data_class: str = "",
+    cost_centre: str = "",
+) -> Scope:
+    """A project in a tenant. Invalid when the name is taken there."""
+    require(actor, "manage_projects", tenant)
+    _check_open(tenant)
+    if tenant.scope_kind != ScopeKind.TENANT:
+        raise Invalid(_("A project lives in a tenant."), fields={"parent": [_("Choose a tenant.")]})
+    facts = {"owner": owner, "environment": environment, "data_class": data_class}
+    scope = _create(ScopeKind.PROJECT, tenant, name, cost_centre=cost_centre or tenant.cost_centre, **facts)
+    record("tenancy.create_project", scope, actor=actor)
+    return scope
+
+
+@transaction.atomic
+def rename_scope(scope: Scope, name: str, *, actor: Actor) -> Scope:
+    """Call it otherwise; its id, and so every link to it, stays."""
+    require(actor, _manages(scope), scope)
+    scope = Scope.objects.select_for_update().get(pk=scope.pk)
+    before, scope.name = scope.name, _clean(name)
+    if before != scope.name:
+        scope.slug = _slug(scope.name)
+        _save(scope)
+        record("tenancy.rename_scope", scope, actor=actor, before=before)
+    return scope
+
+
+@transaction.atomic
+def close_scope(scope: Scope, *, actor: Actor) -> Scope:
+    """Close what is empty: nothing is ordered in it from here on. Refused while something in it is still there."""
+    require(actor, _manages(scope), scope)
+    scope = Scope.objects.select_for_update().get(pk=scope.pk)
+    if scope.state == ScopeState.CLOSED:
+        return scope
+    left = list(Scope.objects.filter(parent=scope).exclude(state=ScopeState.CLOSED))
+    left += [thing for belonging in registry.load("PORTAL_BELONGINGS") for thing in belonging().of_scope(scope)]
+    if left:
+        names = ", ".join(str(thing) for thing in left[:5])
+        raise Refused(_("%(count)s things are still in it: %(names)s.") % {"count": len(left), "names": names})
+    scope.state = ScopeState.CLOSED
+    scope.save()
+    record("tenancy.close_scope", scope, actor=actor)
+    return scope
+
+
+@transaction.atomic
+def assign_role(
+    principal: User | Group,
+    role: Role,
+    scope: Scope,
+    *,
+    actor: Actor,
+    expires: datetime | None = None,
+    starts: datetime | None = None,
+) -> Assignment:
+    """Give a role at a scope and all below. Given again, its end is moved. Nobody gives herself one, nor more than she governs."""
+    require(actor, "manage_members", scope)
+    _check_open(scope)
+    _check_role(role, scope, actor)
+    now = clock.now()
+    if expires is not None and expires <= max(starts or now, now):
+        raise Invalid(_("It must end later than it begins."), fields={"expires": [_("Choose a later day.")]})
+    who = {"user": principal, "group": None} if isinstance(principal, User) else {"user": None, "group": principal}
+    if isinstance(principal, User) and principal.person_id == actor.person_id and not actor.is_system:
+        raise Forbidden(_("Nobody gives herself a role; ask another admin."))
+    values = {"starts": starts, "expires": expires, "granted_by": actor.user}
+    assignment, created = Assignment.objects.update_or_create(**who, role=role, scope=scope, source="manual", defaults=values)
+    detail: dict[str, Any] = {"role": role.key, "to": principal.pk, "expires": expires, "again": not created}
+    record("tenancy.assign_role", assignment, actor=actor, **detail)
+    actor.forget()
+    if isinstance(principal, User) and created:
+        notify([principal], "role_given", target=scope, actor=actor, role=str(role))
+    return assignment
+
+
+@transaction.atomic
+def end_assignment(assignment: Assignment, *, actor: Actor, reason: str = "") -> None:
+    """Take a role back; it holds no more at the very next request. The last admin of an organization stays."""
+    require(actor, "manage_members", assignment)
+    _check_role(assignment.role, assignment.scope, actor)
+    if not _others_admin(assignment):
+        raise Refused(_("This is the last organization admin. Make someone else one first."))
+    detail = {"role": assignment.role.key, "to": str(assignment.user_id or assignment.group_id)}
+    record("tenancy.end_assignment", assignment, actor=actor, reason=reason, **detail)
+    if assignment.user:
+        notify([assignment.user], "role_ended", target=assignment.scope, actor=actor, role=str(assignment.role))
+    assignment.delete()
+    actor.forget()
+
+
+@transaction.atomic
+def share_scope(scope: Scope, user: User, permission: str, *, expires: datetime, actor: Actor) -> ScopeShare:
+    """Let one person do one thing at one scope until a date. Shared again, the date is moved."""
+    require(actor, "share_resource", scope)
+    if permission not in permissions_at(actor, scope.path) and not actor.is_system:
+        raise Forbidden(_("You can share only what you may do yourself."))
+    if expires <= clock.now():
+        raise Invalid(_("A share ends in the future."), fields={"expires": [_("Choose a later day.")]})
+    live = ScopeShare.objects.filter(user=user, expires__gt=clock.now())
+    if live.count() >= MOST_SHARES:
+        raise Refused(_("She holds %(most)s shares already. Give her a role instead.") % {"most": MOST_SHARES})
+    found = Permission.objects.get(content_type__app_label="access", content_type__model="scope", codename=permission)
+    values = {"expires": expires, "granted_by": actor.user}
+    share: ScopeShare
+    share, _created = ScopeShare.objects.update_or_create(user=user, permission=found, content_object=scope, defaults=values)
+    record("tenancy.share_scope", scope, actor=actor, to=str(user.pk), permission=permission, expires=expires)
+    notify([user], "scope_shared", target=scope, actor=actor, date=expires.date())
+    return share
+
+
+@transaction.atomic
+def end_share(share: ScopeShare, *, actor: Actor) -> None:
+    """End a share before its date."""
+    require(actor, "share_resource", share.content_object)
+    detail = {"to": str(share.user_id), "permission": share.permission.codename}
+    record("tenancy.end_share", share.content_object, actor=actor, **detail)
+    share.delete()
+
+
+@transaction.atomic
+def set_quota(scope: Scope, dimension: str, limit: int, *, actor: Actor) -> Quota:
+    """At most `limit` of a dimension at the scope and below. Below what is in use is allowed: nothing more fits then."""
+    require(actor, "manage_quotas", scope)
+    if not dimension.isidentifier() or len(dimension) > 40 or not 0 <= limit < 2**53:
+        raise Invalid(fields={"limit": [_("A whole number, 0 or more.")]})
+    before = Quota.objects.filter(scope=scope, dimension=dimension).values_list("limit", flat=True).first()
+    quota, _created = Quota.objects.update_or_create(scope=scope, dimension=dimension, defaults={"limit": limit})
+    if before != limit:
+        record("tenancy.set_quota", quota, actor=actor, dimension=dimension, before=before, limit=limit)
+    return quota
+
+
+def _create(kind: ScopeKind, parent: Scope | None, name: str, **facts: Any) -> Scope:
+    inherited = {"currency": parent.currency, "zone": parent.zone, "calendar": parent.calendar} if parent else {}
+    name = _clean(name)
+    scope = Scope(scope_kind=kind, parent=parent, name=name, slug=_slug(name), **{**inherited, **facts})
+    return _save(scope)
+
+
+def _save(scope: Scope) -> Scope:
+    try:
+        with transaction.atomic():
+            scope.save()
+    except IntegrityError as error:
+        raise Invalid(_("There is one of this name already."), fields={"name": [_("This name is taken here.")]}) from error
+    return scope
+
+
+def _clean(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > 120 or "\x00" in name or not _slug(name):
+        raise Invalid(fields={"name": [_("A name of at most 120 characters, with a letter or a digit.")]})
+    return name
+
+
+def _slug(name: str) -> str:
+    return slugify(name, allow_unicode=True)[:120]
+
+
+def _manages(scope: Scope) -> str:
+    return "manage_projects" if scope.scope_kind == ScopeKind.PROJECT else "manage_tenants"
+
+
+def _check_open(scope: Scope) -> None:
+    if scope.state != ScopeState.ACTIVE:
+        raise Conflict(_("%(scope)s is closed.") % {"scope": scope.name})
+
+
+def _check_role(role: Role, scope: Scope, actor: Actor) -> None:
+    """The role is known there, and governs nothing that the actor does not govern."""
+    if role.scope is not None and not f"{scope.path}.".startswith(f"{role.scope.path}."):
+        raise Invalid(fields={"role": [_("This role is not known here.")]})
+    held = permissions_at(actor, scope.path)
+    more = sorted(name for name in role.permissions if name.startswith(GOVERNING) and name not in held)
+    if more and not actor.is_system:
+        raise Forbidden(_("%(role)s may do more than you govern: %(more)s.") % {"role": role.name, "more": ", ".join(more)})
+
+
+def _others_admin(assignment: Assignment) -> bool:
+    """Whether someone else would still be admin of the organization."""
+    if assignment.role.key != "organization_admin" or assignment.scope.parent_id:
+        return True
+    alike = Assignment.objects.filter(role=assignment.role, scope=assignment.scope, expires=None)
+    return alike.select_for_update().exclude(pk=assignment.pk).exists()
