@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "portal.pricing",
     "portal.metering",
     "portal.web",
+    "portal.demo",
 ]
 
 MIDDLEWARE = [

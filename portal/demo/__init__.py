@@ -1,0 +1,1 @@
+"""The seeded demo organization: made through the same services that people use."""
