@@ -74,5 +74,5 @@ def test_two_at_once_for_the_last_slot_one_wins_and_nobody_waits_for_ever(fresh_
         answers = list(pool.map(race, range(racers)))
     held = sum(Hold.objects.filter(dimension="vcpu").values_list("amount", flat=True))
     assert held == 4 * answers.count("held")
-    assert held == 8  # one in web (4 of 4), one in fleet: 8 of 10
-    assert Hold.objects.filter(scope=limited.web, dimension="vcpu").count() == 1
+    assert held == 8  # two of four fit into the ten of the organization, wherever they are
+    assert Hold.objects.filter(scope=limited.web, dimension="vcpu").count() <= 1
