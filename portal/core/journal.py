@@ -11,7 +11,7 @@ from portal.core.models import Base
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
-MOST_TRIES = 8
+MOST_FAILURES = 8
 
 
 class StepState(models.TextChoices):
@@ -31,7 +31,8 @@ class StepBase(Base):
 
     verb = models.CharField(max_length=40)
     state = models.CharField(max_length=12, choices=StepState.choices, default=StepState.PLANNED)
-    tries = models.PositiveSmallIntegerField(default=0)
+    tries = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=clock.now)
     asked = models.JSONField(default=dict, blank=True)
     ref = models.CharField(max_length=200, blank=True)
@@ -60,8 +61,8 @@ class StepBase(Base):
     def mark_waiting(self, ref: str, poll_after_s: float) -> None:
         """The cloud works on it; ask again with `ref` when due."""
         self.state, self.ref = StepState.WAITING, ref
-        self.due_at = clock.now() + timedelta(seconds=poll_after_s)
-        self.save(update_fields=["state", "ref", "due_at"])
+        self.failures, self.due_at = 0, clock.now() + timedelta(seconds=poll_after_s)
+        self.save(update_fields=["state", "ref", "failures", "due_at"])
 
     def mark_done(self, answer: dict[str, Any]) -> None:
         self.state, self.answer, self.error, self.settled_at = StepState.DONE, answer, "", clock.now()
@@ -69,21 +70,23 @@ class StepBase(Base):
 
     def mark_later(self, error: str) -> None:
         """It failed and may work later: due again after a growing wait with jitter."""
-        self.error, self.due_at = error, clock.now() + back_off(self.tries)
-        self.save(update_fields=["error", "due_at"])
+        self.failures += 1
+        self.error, self.due_at = error, clock.now() + back_off(self.failures)
+        self.save(update_fields=["error", "failures", "due_at"])
 
     def mark_failed(self, error: str) -> None:
         self.state, self.error, self.settled_at = StepState.FAILED, error, clock.now()
         self.save(update_fields=["state", "error", "settled_at"])
 
     def may_retry(self) -> bool:
-        return self.tries < MOST_TRIES
+        """Whether one more failure is not the last."""
+        return self.failures + 1 < MOST_FAILURES
 
     def is_due(self, at: datetime) -> bool:
         return self.is_open and self.due_at <= at
 
 
-def back_off(tries: int) -> timedelta:
+def back_off(failures: int) -> timedelta:
     """Doubling from five seconds to ten minutes, with up to a quarter of jitter."""
-    wait: timedelta = min(FIRST_WAIT * 2 ** max(tries - 1, 0), LONGEST_WAIT)
+    wait: timedelta = min(FIRST_WAIT * 2 ** max(failures - 1, 0), LONGEST_WAIT)
     return wait * (1 + random.random() / 4)  # noqa: S311 - jitter, not a secret
