@@ -1,7 +1,18 @@
-"""The sign-in form."""
+"""The forms for signing in and for a new token."""
+
+from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+from portal.access.guard import permissions_of
+from portal.access.permissions import PERMISSIONS
+from portal.core import clock
+from portal.identity.accounts import service_accounts_of
+from portal.identity.tokens import LONGEST
+from portal.users.actor import Actor
+from portal.users.models import User
 
 
 class SignInForm(forms.Form):
@@ -16,3 +27,33 @@ class SignInForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+
+class TokenForm(forms.Form):
+    """A new token. `given()` is what the service takes."""
+
+    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What it is for, so that you know it later."))
+    days = forms.IntegerField(label=_("Days until it ends"), min_value=1, max_value=LONGEST.days, initial=30)
+    user = forms.ModelChoiceField(label=_("Acts as"), queryset=User.objects.none(), required=False, empty_label=_("Me"))
+    permissions = forms.MultipleChoiceField(
+        label=_("Only these permissions"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: everything you may do, as it stands at each call."),
+    )
+
+    def __init__(self, actor: Actor, data: Any = None) -> None:
+        super().__init__(data)
+        accounts: Any = self.fields["user"]
+        accounts.queryset = service_accounts_of(actor)
+        if not accounts.queryset:
+            del self.fields["user"]
+        allowed: Any = self.fields["permissions"]
+        allowed.choices = [(name, PERMISSIONS[name]) for name in PERMISSIONS if name in permissions_of(actor)]
+
+    def given(self) -> dict[str, Any]:
+        """Keyword arguments of `create_token`."""
+        data = self.cleaned_data
+        expires: datetime = clock.now() + timedelta(days=data["days"])
+        chosen = data["permissions"] or None
+        return {"name": data["name"], "expires": expires, "permissions": chosen, "user": data.get("user")}

@@ -1,20 +1,53 @@
-"""A person's own page: who she is here, her roles, her session."""
+"""A person's own page: who she is here, her roles, her tokens, her sessions."""
+
+import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from portal.access.queries import roles_of
-from portal.identity import services
+from portal.core.errors import Invalid
+from portal.identity import fresh, services, tokens
+from portal.identity.forms import TokenForm
 
 
 @login_required
+@never_cache
 def profile(request: HttpRequest) -> HttpResponse:
-    """Her name, her roles with their ends, and the way to end every session."""
-    return render(request, "identity/profile.html", {"roles": roles_of(request.actor)})
+    """Her name, her roles with their ends, her tokens, and the way to end every session."""
+    waiting = request.session.pop("fresh-token", None)
+    made = fresh.take(waiting, actor=request.actor) if waiting else None
+    return page(request, TokenForm(request.actor), made=made)
+
+
+@login_required
+@require_POST
+def create_token(request: HttpRequest) -> HttpResponse:
+    """Make a token and show its plain text once, on the page that follows."""
+    form = TokenForm(request.actor, request.POST)
+    if not form.is_valid():
+        return page(request, form, status=422)
+    try:
+        request.session["fresh-token"] = str(fresh.create(actor=request.actor, **form.given()))
+    except Invalid as error:
+        for name, said in error.extra["fields"].items():
+            form.add_error(name if name in form.fields else None, said)
+        return page(request, form, status=422)
+    return redirect("/profile/#tokens")
+
+
+@login_required
+@require_POST
+def revoke_token(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """End one token."""
+    token = tokens.revoke_token(tokens.token_of(request.actor, pk), actor=request.actor)
+    messages.success(request, _("The token %(name)s opens nothing any more.") % {"name": token.name})
+    return redirect("/profile/#tokens")
 
 
 @login_required
@@ -24,3 +57,10 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     services.sign_out_everywhere(actor=request.actor)
     messages.success(request, _("Every session has ended. Sign in again."))
     return redirect("signin")
+
+
+def page(request: HttpRequest, form: TokenForm, *, made: str | None = None, status: int = 200) -> HttpResponse:
+    """The whole page; `made` is the plain text of a token just made."""
+    actor = request.actor
+    context = {"roles": roles_of(actor), "tokens": tokens.tokens_of(actor), "form": form, "made": made}
+    return render(request, "identity/profile.html", context, status=status)
