@@ -2,13 +2,17 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 
-from portal.access.models import Assignment, Scope
-from portal.access.resolver import in_force, scope_ids
+from portal.access.models import Assignment, Group, Scope
+from portal.access.resolver import in_force, permissions_of, scope_ids
 from portal.approvals.models import Approval, Policy, PolicyState, Stage, StageState, State, Vote
 from portal.approvals.routes import Rule, read_conditions, read_stages
+from portal.core.errors import NotFound
 from portal.users.actor import Actor
 
 ADMIN = "manage_members"
@@ -25,11 +29,25 @@ def approvals_visible_to(actor: Actor) -> QuerySet[Approval]:
     return rows.order_by("-created_at", "-id")
 
 
+def approval_visible_to(actor: Actor, pk: UUID | str) -> Approval:
+    """One approval, or NotFound."""
+    found = approvals_visible_to(actor).filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def inbox_count(actor: Actor) -> int:
+    """How many things wait for her vote; nothing is asked where she votes nowhere."""
+    return inbox_of(actor).count() if "vote" in permissions_of(actor) else 0
+
+
 def inbox_of(actor: Actor) -> QuerySet[Approval]:
     """What waits for her vote, what is due first on top: exactly what `vote` would take from her."""
     mine = Vote.objects.filter(person=actor.person_id, void=False)
-    seats = Stage.objects.filter(
-        _is_seated(actor),
+    stages = Stage.objects.alias(role_named=KT("who__role"), group_named=KT("who__group"))
+    seats = stages.filter(
+        _seated(actor),
         ~Exists(mine.filter(stage=OuterRef("pk"))),
         Q(again=True) | ~Exists(mine.filter(approval=OuterRef("approval"))),
         approval=OuterRef("pk"),
@@ -87,26 +105,13 @@ def rules_for(subject_kind: str, scope: Scope, at: datetime) -> list[Rule]:
     ]
 
 
-def _is_seated(actor: Actor) -> Q:
+def _seated(actor: Actor) -> Any:
     """The stages that pick this account, as one condition: the twin of `eligibility.accounts_for`."""
-    if "approvals.seats" not in actor.memory:
-        actor.memory["approvals.seats"] = _seats(actor)
-    seats: Q = actor.memory["approvals.seats"]
-    return seats
-
-
-def _seats(actor: Actor) -> Q:
-    held = Assignment.objects.filter(in_force(), Q(user=actor.user) | Q(group__members=actor.user))
-    rows = list(held.values_list("role__key", "role__permissions", "scope__path"))
-    groups = [str(group) for group in actor.user.portal_groups.values_list("pk", flat=True)]
-    seats = Q(who__pick="named", who__people__contains=[str(actor.user.pk)])
-    seats |= Q(who__pick="group", who__group__in=groups)
+    mine = Q(user=actor.user) | Q(group__members=actor.user)
+    held = Assignment.objects.filter(in_force(), mine, scope__path__above=OuterRef("place__path"))
+    groups = Group.objects.filter(members=actor.user).annotate(word=Cast("pk", TextField()))
+    seats: Any = Q(who__pick="named", who__people__contains=[str(actor.user.pk)])
     seats |= Q(who__pick="owner", place__owner=actor.user)
-    seats |= Q(who__pick="admins") & _below([path for _, held, path in rows if ADMIN in held])
-    for role in {role for role, _, _ in rows}:
-        seats |= Q(who__pick="role", who__role=role) & _below([path for key, _, path in rows if key == role])
-    return seats
-
-
-def _below(paths: list[str]) -> Q:
-    return Q(place__path__within_any=paths)
+    seats |= Q(who__pick="group") & Exists(groups.filter(word=OuterRef("group_named")))
+    seats |= Q(who__pick="admins") & Exists(held.filter(role__permissions__contains=[ADMIN]))
+    return seats | Q(who__pick="role") & Exists(held.filter(role__key=OuterRef("role_named")))

@@ -43,15 +43,17 @@ def count(benches: Sequence[Bench], ballots: Sequence[Ballot]) -> Outcome:
     done: set[str] = set()
     spent: set[str] = set()
     for position in sorted({bench.position for bench in benches}):
-        here = [bench for bench in benches if bench.position == position]
+        here, denied = [bench for bench in benches if bench.position == position], False
         for bench in here:
             voters = voters_of(bench, spent)
             votes = {ballot.person: ballot for ballot in ballots if ballot.stage == bench.id and ballot.person in voters}
-            if any(not ballot.approves for ballot in votes.values()):
-                return Outcome("denied", frozenset(done))
             spent |= set(votes)
-            if _is_carried(bench, voters, len(votes)):
+            if any(not ballot.approves for ballot in votes.values()):
+                denied = True
+            elif _is_carried(bench, voters, len(votes)):
                 done.add(bench.id)
+        if denied:
+            return Outcome("denied", frozenset(done))
         waiting = frozenset(bench.id for bench in here if bench.id not in done)
         if waiting:
             return Outcome("waiting", frozenset(done), waiting)
