@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.guard import permissions_of
 from portal.access.queries import scopes_visible_to
+from portal.approvals.queries import inbox_count
 from portal.notices.queries import unread_count
 from portal.users.actor import Actor
 from portal.web import nav
@@ -23,7 +24,7 @@ THEMES = ("light", "dark")
 FOOT = [(_("API"), "api-docs")]
 
 # How many things of a place wait for her, by the place's URL name.
-COUNTS: dict[str, Callable[[Actor], int]] = {}
+COUNTS: dict[str, Callable[[Actor], int]] = {"inbox": inbox_count}
 
 
 @dataclass(slots=True)

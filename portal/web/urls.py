@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.web import choices, events, home, notices, profile, scopes, signin, style
+from portal.web import choices, events, home, inbox, notices, profile, scopes, signin, style
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("signout/", signin.signout, name="signout"),
     path("scope/", choices.choose_scope, name="choose-scope"),
     path("theme/", choices.choose_theme, name="choose-theme"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/<uuid:pk>/", inbox.approval, name="approval"),
     path("scopes/", scopes.scopes, name="scopes"),
     path("scopes/<uuid:pk>/", scopes.scope, name="scope"),
     path("events/", events.events, name="events"),
@@ -18,6 +20,8 @@ urlpatterns = [
     path("notices/switch/", notices.switch, name="notice-switch"),
     path("notices/<uuid:pk>/read/", notices.read_notice, name="notice-read"),
     path("profile/", profile.profile, name="profile"),
+    path("profile/tokens/", profile.create_token, name="token-create"),
+    path("profile/tokens/<uuid:pk>/revoke/", profile.revoke_token, name="token-revoke"),
     path("profile/end-sessions/", profile.end_sessions, name="end-sessions"),
     path("style/", style.style, name="style"),
 ]

@@ -13,15 +13,6 @@ LISTS = ["/scopes/", "/events/", "/notices/", "/profile/"]
 MOST_QUERIES = 12
 
 
-@pytest.fixture
-def signed_in(client, world):
-    def sign_in(name):
-        client.post("/signin/", {"username": name, "password": PASSWORD})
-        return client
-
-    return sign_in
-
-
 @pytest.mark.parametrize("name", ["alice", "bob", "carol", "dave", "erin"])
 @pytest.mark.parametrize("url", ["/", *LISTS])
 def test_every_page_opens_for_every_role_in_few_queries(world, signed_in, name, url):

@@ -1,0 +1,94 @@
+"""The facts of a decision card as people read them: a label, a value, and money where it is money."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.clouds.labels import RUNGS
+
+LABELS: dict[str, Any] = {
+    "action": gettext_lazy("What happens"),
+    "beneficiary": gettext_lazy("For whom"),
+    "connection": gettext_lazy("Connection"),
+    "cost_per_hour": gettext_lazy("Cost an hour"),
+    "cost_per_month": gettext_lazy("Cost a month"),
+    "currency": gettext_lazy("Currency"),
+    "endpoint": gettext_lazy("Endpoint"),
+    "items": gettext_lazy("What"),
+    "name": gettext_lazy("Name"),
+    "offering": gettext_lazy("Service"),
+    "plan": gettext_lazy("Plan"),
+    "project": gettext_lazy("Project"),
+    "provider": gettext_lazy("Cloud"),
+    "reason": gettext_lazy("Why"),
+    "region": gettext_lazy("Region"),
+    "regions": gettext_lazy("Regions"),
+    "rung": gettext_lazy("What Concord may do"),
+}
+WORDS: dict[str, Mapping[str, Any]] = {"rung": RUNGS}
+AMOUNTS = ("cost_per_hour", "cost_per_month")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the card; `amount` is set where the value is money."""
+
+    label: Any
+    value: str
+    amount: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One fact before and after; either may be missing."""
+
+    before: Fact
+    after: Fact
+
+
+def lines(facts: Mapping[str, Any]) -> list[Fact]:
+    """Every fact that says something, in the order the kind gives them; the currency stands with its amounts."""
+    shown = {name: value for name, value in facts.items() if value not in (None, "", []) and name != "currency"}
+    return [line(name, value, facts) for name, value in shown.items()]
+
+
+def line(name: str, value: Any, facts: Mapping[str, Any]) -> Fact:
+    """One fact by its name."""
+    label = LABELS.get(name) or name.replace("_", " ").capitalize()
+    amount = amount_of(value) if name in AMOUNTS else None
+    return Fact(label, words(name, value), amount, str(facts.get("currency", "")))
+
+
+def shifts(changes: Iterable[tuple[str, Any, Any]], facts: Mapping[str, Any]) -> list[Shift]:
+    """What changed, both sides as the card says them."""
+    return [Shift(line(name, before, facts), line(name, after, facts)) for name, before, after in changes]
+
+
+def words(name: str, value: Any) -> str:
+    """A plain value in words."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(words(name, part) for part in value)
+    return str(WORDS.get(name, {}).get(str(value), value))
+
+
+def amount_of(value: Any) -> Decimal | None:
+    """A fact that is an amount, as a number; None where it is none."""
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def cost_of(facts: Mapping[str, Any]) -> Fact | None:
+    """What this adds a month, where the kind says so."""
+    return line("cost_per_month", facts["cost_per_month"], facts) if facts.get("cost_per_month") else None

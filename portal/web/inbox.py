@@ -1,0 +1,140 @@
+"""What waits for her decision, and the card she decides on."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from portal.access.guard import holds, permissions_of
+from portal.approvals import services
+from portal.approvals.cards import Card, card
+from portal.approvals.forms import VoteForm
+from portal.approvals.models import Approval
+from portal.approvals.queries import approval_visible_to, inbox_of
+from portal.core.errors import Conflict, Invalid, NotFound, Stale
+from portal.metering.queries import budget_state
+from portal.users.actor import Actor
+from portal.web import facts, nav
+from portal.web.bars import Bar, bar
+from portal.web.events import page_number
+
+ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One line of the list."""
+
+    approval: Approval
+    cost: facts.Fact | None
+
+
+@login_required
+def inbox(request: HttpRequest) -> HttpResponse:
+    """What waits for her, what is due first on top. For who decides somewhere."""
+    if "vote" not in permissions_of(request.actor):
+        raise NotFound
+    return render(request, "approvals/inbox.html", waiting(request))
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def approval(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """One card; posted, her vote on it."""
+    found = approval_visible_to(request.actor, pk)
+    if request.method == "POST":
+        return cast_vote(request, found)
+    return show(request, found)
+
+
+def cast_vote(request: HttpRequest, found: Approval) -> HttpResponse:
+    """Her vote. Where the facts moved meanwhile she sees what differs, and the card that holds now."""
+    form = VoteForm(request.POST)
+    if not form.is_valid():
+        if "note" in form.errors:
+            return show(request, found, form=form, status=422)
+        raise Invalid(_("This is no vote on this card."), fields=dict(form.errors))
+    sent = form.cleaned_data
+    try:
+        services.vote(found, sent["choice"], sent["card_hash"], actor=request.actor, note=sent["note"])
+    except Invalid as error:
+        for name, texts in error.extra.get("fields", {}).items():
+            form.add_error(name if name in form.fields else None, texts)
+        return show(request, found, form=form, status=422)
+    except Stale as error:
+        moved = [(each["name"], each["before"], each["after"]) for each in error.extra["changes"]]
+        return show(request, found, form=form, moved=moved, title=str(error.title), detail=str(error), status=409)
+    except Conflict as error:
+        again = approval_visible_to(request.actor, found.pk)
+        return show(request, again, form=form, title=str(error.title), detail=str(error), status=409)
+    said = _("You approved: %(title)s") if sent["choice"] == "approve" else _("You denied: %(title)s")
+    messages.info(request, said % {"title": found.title})
+    return redirect("approval", found.pk)
+
+
+def show(
+    request: HttpRequest,
+    found: Approval,
+    *,
+    form: VoteForm | None = None,
+    moved: Iterable[tuple[str, Any, Any]] = (),
+    title: str = "",
+    detail: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """The list with one card open; `moved` is what changed since the card she voted on."""
+    drawn = card(found, actor=request.actor)
+    changed = [(change.name, change.before, change.after) for change in drawn.changed]
+    context = {
+        **waiting(request),
+        "approval": found,
+        "card": drawn,
+        "facts": facts.lines(drawn.facts),
+        "cost": facts.cost_of(drawn.facts),
+        "bars": room(request.actor, found, drawn),
+        "changed": facts.shifts(changed, drawn.facts),
+        "moved": facts.shifts(moved, drawn.facts),
+        "subject_url": subject_url(request.actor, found),
+        "form": form or VoteForm(),
+        "title": title,
+        "detail": detail,
+    }
+    return render(request, "approvals/inbox.html", context, status=status)
+
+
+def waiting(request: HttpRequest) -> dict[str, Any]:
+    """The page of her inbox and its lines."""
+    page: Page[Approval] = Paginator(inbox_of(request.actor), ROWS).get_page(page_number(request))
+    return {"page": page, "picks": [Pick(each, facts.cost_of(each.facts)) for each in page.object_list]}
+
+
+def room(actor: Actor, found: Approval, drawn: Card) -> list[Bar]:
+    """The tightest budget with what this adds, while it waits and where she may see cost."""
+    cost = facts.cost_of(drawn.facts)
+    if cost is None or cost.amount is None or not found.is_waiting or not holds(actor, "view_cost", found):
+        return []
+    state = budget_state(found.scope, extra_per_month=cost.amount)
+    if state.budget is None or state.outlook is None:
+        return []
+    label = _("Budget of %(scope)s, this month") % {"scope": state.budget.scope}
+    return [bar(label, state.outlook.forecast, state.extra, state.amount, state.currency, digits=2)]
+
+
+def subject_url(actor: Actor, found: Approval) -> str:
+    """The page of what is decided on, where there is one that she may open."""
+    place = next((place for place in nav.NAV if found.subject_kind in place.covers), None)
+    if place is None or (place.permission and not holds(actor, place.permission, found)):
+        return ""
+    try:
+        return reverse(found.subject_kind, args=[found.subject_id])
+    except NoReverseMatch:
+        return ""
