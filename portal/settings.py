@@ -51,7 +51,9 @@ INSTALLED_APPS = [
     "portal.clouds",
     "portal.catalogue",
     "portal.pricing",
+    "portal.provisioning",
     "portal.metering",
+    "portal.orders",
     "portal.web",
     "portal.demo",
 ]
@@ -174,6 +176,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
     "socket_connect_timeout": 2,
 }
+# How long an asked step stays its worker's: longer than any call to a cloud may take
+PROVISIONING_LEASE_S = env.integer("PROVISIONING_LEASE_S", 150)
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -181,6 +185,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "approvals.expire": {"task": "approvals.expire", "schedule": 60},
     "notices.sweep": {"task": "notices.sweep", "schedule": 30},
+    "provisioning.sweep": {"task": "provisioning.sweep", "schedule": 5},
+    "orders.sweep": {"task": "orders.sweep", "schedule": 30},
     "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
 }
 
@@ -194,8 +200,11 @@ PORTAL_PROVIDERS: list[str] = [
 ]
 PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.clouds.kinds.ConnectionKind",
+    "portal.orders.kinds.OrderKind",
 ]
-PORTAL_BELONGINGS: list[str] = []
+PORTAL_BELONGINGS: list[str] = [
+    "portal.provisioning.belongings.ResourceBelongings",
+]
 
 LOGGING: dict[str, Any] = {
     "version": 1,

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests import cast, databases
+from tests.endpoints import ask_moto, running_moto
+from tests.market import Market, open_market
 
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
@@ -37,6 +39,21 @@ def world(request: pytest.FixtureRequest) -> cast.World:
     """The cast, in `db` unless the test asked for `fresh_db`."""
     request.getfixturevalue("fresh_db" if "fresh_db" in request.fixturenames else "db")
     return cast.build()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[int]:
+    """An AWS by others for this worker of the run; its port."""
+    with running_moto() as port:
+        yield port
+
+
+@pytest.fixture
+def market(world: cast.World, moto: int, tmp_path: Path, settings: Any) -> Market:
+    """What can be ordered, on an AWS with nothing in it and on a real PostgreSQL, with an empty lake."""
+    settings.LAKE_URL, settings.BLOB_URL = str(tmp_path / "lake"), str(tmp_path / "blobs")
+    ask_moto(moto, "reset")
+    return open_market(world, moto)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

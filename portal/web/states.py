@@ -3,7 +3,6 @@
 from typing import Any, Literal, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 Kind = Literal["ok", "wait", "fail", "move", "idle"]
 
@@ -17,39 +16,28 @@ class Look(NamedTuple):
 
 
 RESOURCE = {
-    "requested": Look("wait", "clock", _("Requested")),
-    "waiting": Look("wait", "clock", _("Waiting")),
+    "planned": Look("wait", "clock", _("Planned")),
     "creating": Look("move", "loader-2", _("Creating")),
-    "changing": Look("move", "loader-2", _("Changing")),
-    "active": Look("ok", "circle-check", _("Active")),
+    "running": Look("ok", "circle-check", _("Active")),
     "starting": Look("move", "loader-2", _("Starting")),
     "stopping": Look("move", "loader-2", _("Stopping")),
     "stopped": Look("idle", "player-stop", _("Stopped")),
-    "restarting": Look("move", "loader-2", _("Restarting")),
-    "drifted": Look("wait", "git-compare", _("Drifted")),
+    "unknown": Look("wait", "alert-triangle", _("Unknown")),
     "missing": Look("wait", "alert-triangle", _("Missing")),
     "failed": Look("fail", "alert-triangle", _("Failed")),
     "removing": Look("move", "loader-2", _("Ending")),
-    "ending": Look("move", "loader-2", _("Ending")),
     "gone": Look("idle", "circle-x", _("Ended")),
     "unmanaged": Look("idle", "circle-dashed", _("Unmanaged")),
 }
 
 ORDER = {
-    "draft": Look("idle", "file-text", _("Draft")),
-    "placed": Look("wait", "clock", _("Placed")),
     "waiting": Look("wait", "clock", _("Waiting")),
-    "returned": Look("wait", "arrow-back-up", _("Returned")),
-    "approved": Look("move", "loader-2", _("Approved")),
-    "running": Look("move", "loader-2", _("Being made")),
-    "making": Look("move", "loader-2", _("Being made")),
-    "active": Look("ok", "circle-check", _("Active")),
+    "working": Look("move", "loader-2", _("Being made")),
     "done": Look("ok", "circle-check", _("Done")),
     "failed": Look("fail", "alert-triangle", _("Failed")),
     "denied": Look("fail", "x", _("Denied")),
     "expired": Look("idle", "clock", _("Expired")),
     "withdrawn": Look("idle", "arrow-back-up", _("Withdrawn")),
-    "cancelled": Look("idle", "circle-x", _("Cancelled")),
 }
 
 APPROVAL = {
@@ -73,17 +61,11 @@ STEP = {
 }
 
 CONNECTION = {
-    "draft": Look("idle", "file-text", _("Draft")),
-    "new": Look("idle", "circle-dashed", pgettext_lazy("connection", "New")),
     "waiting": Look("wait", "clock", _("Waiting")),
     "checking": Look("move", "loader-2", _("Checking")),
-    "active": Look("ok", "circle-check", _("Active")),
-    "healthy": Look("ok", "circle-check", _("Healthy")),
-    "stale": Look("wait", "clock", _("Stale")),
-    "degraded": Look("wait", "alert-triangle", _("Degraded")),
+    "ready": Look("ok", "circle-check", _("Ready")),
     "failed": Look("fail", "alert-triangle", _("Failed")),
     "disabled": Look("idle", "player-stop", _("Disabled")),
-    "denied": Look("fail", "x", _("Denied")),
 }
 
 OUTCOME = {

@@ -16,9 +16,9 @@ from portal.clouds import calls
 from portal.clouds.adapters import libcloud as base_adapter
 from portal.clouds.adapters.aws import STATES_OF_EC2, Aws
 from portal.clouds.base import STATES, Account, CloudError, ServerSpec, State
-from tests.clouds.conftest import ask_moto
 from tests.clouds.contract import ComputeContract, settled
 from tests.clouds.faults import Fault, FaultProxy, http
+from tests.endpoints import ask_moto
 
 REGION = "eu-west-1"
 SECRET = "wJalrXUtnFEMI/K7MDENG+EXAMPLE"

@@ -1,0 +1,29 @@
+"""One filter for orders, on the page and in the API."""
+
+from typing import Any
+
+import django_filters as filters
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from portal.orders.models import Order, OrderState
+
+
+class OrderFilter(filters.FilterSet):  # type: ignore[misc]
+    """By words (number, name of what was ordered), state and days."""
+
+    q = filters.CharFilter(method="search", label=_("Number or name"))
+    state = filters.ChoiceFilter(choices=OrderState.choices, label=_("State"), empty_label=_("any"))
+    since = filters.DateFilter(field_name="created_at", lookup_expr="date__gte", label=_("From"))
+    until = filters.DateFilter(field_name="created_at", lookup_expr="date__lte", label=_("To"))
+
+    class Meta:
+        model = Order
+        fields = ("q", "state", "since", "until")
+
+    def search(self, orders: QuerySet[Order], name: str, value: str) -> Any:
+        """A number exactly, or a part of a name."""
+        words = value.replace("\x00", "").strip()
+        number = Q(number=int(words)) if words.isdecimal() and len(words) < 18 else Q()
+        named = Q(items__spec__name__icontains=words)
+        return orders.filter(number | named if number else named).distinct()

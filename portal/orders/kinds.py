@@ -1,0 +1,65 @@
+"""An order as a governed act: what the approval engine needs to know of it."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.access.models import ScopeState
+from portal.clouds.models import ConnectionState
+from portal.core import clock
+from portal.core.errors import Refused
+from portal.orders import progress
+from portal.orders.models import Order, OrderItem, OrderState
+from portal.users.actor import Actor
+
+
+class OrderKind:
+    """An order that waits for a decision."""
+
+    name = "order"
+    label = gettext_lazy("Order")
+    permission = "place_order"
+
+    def load(self, subject_id: str) -> Order | None:
+        found: Order | None = (
+            Order.objects.select_for_update(of=("self",)).select_related("project").filter(pk=subject_id).first()
+        )
+        return found
+
+    def facts(self, subject: Order) -> dict[str, Any]:
+        items = list(OrderItem.objects.filter(order=subject).select_related("plan__version__offering", "connection"))
+        return {
+            "cost_per_month": subject.cost_per_month.normalize() if subject.cost_per_month else 0,
+            "currency": subject.currency,
+            "actions": sorted({item.action for item in items}),
+            "offerings": sorted({item.plan.version.offering.slug for item in items}),
+            "items": [
+                {
+                    "action": item.action,
+                    "name": item.spec.get("name", ""),
+                    "offering": item.plan.version.offering.name,
+                    "plan": item.plan.name,
+                    "connection": item.connection.name,
+                    "region": item.region,
+                    "spec": item.spec,
+                    "per_month": item.quote.get("per_month", ""),
+                }
+                for item in items
+            ],
+            "note": subject.note,
+        }
+
+    def still_valid(self, subject: Order) -> bool:
+        if subject.project.state != ScopeState.ACTIVE:
+            raise Refused(_("The project is closed."))
+        for item in OrderItem.objects.filter(order=subject).select_related("connection"):
+            if item.action == "create" and item.connection.state != ConnectionState.READY:
+                raise Refused(_("%(cloud)s is not in use any more.") % {"cloud": item.connection.name})
+        return bool(subject.state == OrderState.WAITING)
+
+    def apply(self, subject: Order, *, actor: Actor) -> None:
+        progress.start(subject, actor=actor)
+
+    def drop(self, subject: Order, outcome: str, *, actor: Actor) -> None:
+        progress.drop(subject, outcome, actor=actor, at=clock.now())

@@ -1,0 +1,183 @@
+"""Place an order, take it back, try it again, give it up, and follow its resources."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.access.guard import require
+from portal.access.models import Scope, ScopeState
+from portal.approvals import services as approvals
+from portal.approvals.models import Approval
+from portal.approvals.queries import approval_of
+from portal.core import clock
+from portal.core.errors import Conflict, Invalid, OverBudget
+from portal.core.money import Money
+from portal.events.services import record
+from portal.metering.services import check_budget
+from portal.orders import progress
+from portal.orders.drafts import ItemDraft, item_from
+from portal.orders.models import Order, OrderItem, OrderState
+from portal.provisioning import services as provisioning
+from portal.users.actor import Actor
+from portal.users.models import User
+
+KIND = "order"
+MOST_ITEMS = 20
+LONGEST_NOTE = 2000
+
+
+@transaction.atomic
+def place_order(
+    project: Scope,
+    items: Sequence[ItemDraft],
+    *,
+    key: str,
+    actor: Actor,
+    note: str = "",
+    beneficiary: User | None = None,
+) -> Order:
+    """Ask for items in a project. Quota is held, the budget checked, target and price frozen; then it is decided or done.
+
+    The same `key` by the same person gives the same order. Raises Invalid, QuotaExceeded, OverBudget, Refused, NotFound.
+    """
+    require(actor, "place_order", project)
+    made: Order | None = Order.objects.filter(requester=actor.user, key=key).first()
+    if made is not None:
+        return made
+    _check(project, items, key, note)
+    at = clock.now()
+    drawn = [item_from(draft, project, actor=actor, at=at) for draft in items]
+    cost = sum((item.cost_per_month for item in drawn), Decimal())
+    order = Order(
+        project=project,
+        requester=actor.user,
+        beneficiary=beneficiary,
+        note=note.strip(),
+        cost_per_month=cost,
+        currency=drawn[0].quote["currency"],
+        key=key,
+        correlation_id=actor.correlation_id,
+    )
+    order.save(force_insert=True)
+    for position, item in enumerate(drawn):
+        item.order, item.position = order, position
+        item.save(force_insert=True)
+        progress.hold(order, item)
+    _check_budget(order, actor)
+    record("orders.place", order, actor=actor, cost_per_month=cost, currency=order.currency, items=len(drawn))
+    asked = approvals.ask(
+        KIND, order, actor=actor, scope=project, title=title_of(drawn), beneficiary=beneficiary, key=f"order:{order.pk}"
+    )
+    if not asked.is_waiting:
+        order.rule = asked.rule
+        order.save(update_fields=["rule"])
+        progress.start(order, actor=actor)
+    return order
+
+
+def withdraw_order(order: Order, *, actor: Actor, reason: str = "") -> Order:
+    """Take back what was not decided yet; its quota is free again."""
+    require(actor, "view_order", order)
+    approval = approval_of(KIND, order.pk)
+    if approval is None or order.state not in (OrderState.WAITING, OrderState.WITHDRAWN):
+        raise Conflict(_("It was decided already. Order the end of what it made instead."))
+    approvals.withdraw(approval, actor=actor, reason=reason)
+    return Order.objects.get(pk=order.pk)
+
+
+@transaction.atomic
+def retry_order(order: Order, *, actor: Actor) -> Order:
+    """Try again what failed; the resources keep their names and their quota."""
+    require(actor, "place_order", order)
+    order = locked(order.pk)
+    if order.state != OrderState.FAILED:
+        return order
+    for item in OrderItem.objects.filter(order=order).exclude(resource__error="").select_related("resource"):
+        if item.resource:
+            provisioning.retry_resource(item.resource, actor=actor)
+    record("orders.retry", order, actor=actor)
+    progress.look(order, actor=actor, at=clock.now())
+    return order
+
+
+@transaction.atomic
+def give_up_order(order: Order, *, actor: Actor) -> Order:
+    """End what a failed order left behind in the clouds; what it made whole stays."""
+    require(actor, "place_order", order)
+    order = locked(order.pk)
+    if order.state != OrderState.FAILED:
+        raise Conflict(_("Only an order that failed can be given up."))
+    record("orders.give_up", order, actor=actor)
+    for item in OrderItem.objects.filter(order=order).exclude(resource__error="").select_related("resource"):
+        if item.resource:
+            provisioning.end_resource(item.resource, cause=f"order:{order.pk}", actor=actor)
+    progress.look(order, actor=actor, at=clock.now())
+    return order
+
+
+@transaction.atomic
+def advance(order_id: UUID, *, actor: Actor) -> None:
+    """Bring an order up to its resources; often, late or for nothing, it does no harm."""
+    order = locked(order_id)
+    if order.state in (OrderState.WORKING, OrderState.FAILED):
+        progress.look(order, actor=actor, at=clock.now())
+
+
+def locked(order_id: UUID) -> Order:
+    """The order, its row held until the transaction ends."""
+    rows = Order.objects.select_for_update(of=("self",)).select_related("project", "requester", "beneficiary")
+    found: Order = rows.get(pk=order_id)
+    return found
+
+
+def title_of(items: Sequence[OrderItem]) -> str:
+    """What an order is called where it waits: names of things, never of people."""
+    first = items[0]
+    name, offering = first.spec.get("name", ""), first.plan.version.offering.name
+    said = _("End of %(name)s") if first.action == "terminate" else _("%(offering)s, %(name)s")
+    said = said % {"name": name, "offering": offering}
+    more = len(items) - 1
+    return said + (ngettext(" and %(more)s more", " and %(more)s more", more) % {"more": more} if more else "")
+
+
+def open_cost(project: Scope, *, but: Order) -> Decimal:
+    """What orders of the project that are decided or wait, and do not run yet, will cost a month."""
+    waiting = Order.objects.filter(project=project, state__in=(OrderState.WAITING, OrderState.WORKING)).exclude(pk=but.pk)
+    return waiting.filter(cost_per_month__gt=0).aggregate(total=Sum("cost_per_month"))["total"] or Decimal()
+
+
+def approval_for(order: Order) -> Approval | None:
+    """The decision on an order."""
+    return approval_of(KIND, order.pk)
+
+
+def _check(project: Scope, items: Sequence[ItemDraft], key: str, note: str) -> None:
+    if project.state != ScopeState.ACTIVE:
+        raise Conflict(_("This project is closed."))
+    if not 0 < len(items) <= MOST_ITEMS:
+        raise Invalid(fields={"items": [_("One to %(most)s things at a time.") % {"most": MOST_ITEMS}]})
+    if not 0 < len(key) <= 120 or len(note) > LONGEST_NOTE or "\x00" in note + key:
+        raise Invalid(fields={"note": [_("At most %(most)s characters.") % {"most": LONGEST_NOTE}]})
+    ended = [draft.resource_id for draft in items if draft.resource_id]
+    if len(ended) != len(set(ended)):
+        raise Invalid(fields={"items": [_("The same resource stands there twice.")]})
+
+
+def _check_budget(order: Order, actor: Actor) -> None:
+    if order.cost_per_month <= 0:
+        return
+    state = check_budget(order.project, order.cost_per_month + open_cost(order.project, but=order), actor=actor)
+    if state.is_over and state.budget is not None and state.left is not None:
+        missing = Money(-state.left, state.currency).rounded()
+        raise OverBudget(
+            _("%(missing)s %(currency)s over the monthly budget of %(scope)s. Ask finance to raise it, or order less.")
+            % {"missing": missing.amount, "currency": state.currency, "scope": state.budget.scope.name},
+            scope=str(state.budget.scope_id),
+            missing=str(-state.left),
+            currency=state.currency,
+        )

@@ -1,0 +1,1 @@
+"""What exists in the clouds: desired and observed, brought together through a journal."""

@@ -1,0 +1,77 @@
+"""Resources a person may see, and what engines read of them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from portal.access.models import Scope
+from portal.access.resolver import scope_ids
+from portal.core.errors import NotFound
+from portal.core.journal import OPEN_STATES, StepState
+from portal.provisioning.models import Desired, Lifeline, Resource, ResourceState, Step, Sync
+from portal.users.actor import Actor
+
+PARTS = ("project", "connection__scope", "connection__provider", "version__offering", "plan")
+
+
+def resources_visible_to(actor: Actor) -> QuerySet[Resource]:
+    """What she may see of what is ours, newest first."""
+    found: QuerySet[Resource] = Resource.objects.visible_to(actor).filter(project__isnull=False)
+    return found.select_related(*PARTS).order_by("-created_at", "-id")
+
+
+def unmanaged_visible_to(actor: Actor) -> QuerySet[Resource]:
+    """What was found in the clouds whose connections she may see, and is nobody's."""
+    seen = Q() if actor.is_system else Q(connection__scope__in=scope_ids(actor, "view_connection"))
+    found = Resource.objects.filter(seen, project=None).exclude(state=ResourceState.GONE)
+    return found.select_related("connection__scope", "connection__provider").order_by("connection", "region", "name", "id")
+
+
+def resource_visible_to(actor: Actor, pk: UUID | str) -> Resource:
+    """One resource, ours or found; NotFound where she may not see it."""
+    for rows in (resources_visible_to(actor), unmanaged_visible_to(actor)):
+        if found := rows.filter(pk=pk).first():
+            return found
+    raise NotFound
+
+
+def steps_of(resource: Resource) -> QuerySet[Step]:
+    """What was asked of the cloud about it, oldest first."""
+    return Step.objects.filter(resource=resource).order_by("created_at", "id")
+
+
+def lifelines_of(resource: Resource) -> QuerySet[Lifeline]:
+    """Its life, oldest first."""
+    return Lifeline.objects.filter(resource=resource).order_by("period")
+
+
+def syncs_of(connection: Any) -> QuerySet[Sync]:
+    """How fresh the picture of each region is."""
+    return Sync.objects.filter(connection=connection).order_by("region", "capability")
+
+
+def failures_visible_to(actor: Actor) -> QuerySet[Step]:
+    """Steps that ended in an error somebody should look at, newest first."""
+    seen = Q() if actor.is_system else Q(resource__project__in=scope_ids(actor, "view_platform"))
+    failed = Step.objects.filter(seen, state=StepState.FAILED).exclude(resource__error="")
+    return failed.select_related("resource__project", "resource__connection").order_by("-settled_at")
+
+
+def due_for_work(at: datetime) -> list[UUID]:
+    """Resources with a step that is due, or with something wanted and no step: what a sweeper hands to workers."""
+    due = Step.objects.filter(state__in=OPEN_STATES, due_at__lte=at).values_list("resource", flat=True)
+    idle = Resource.objects.filter(project__isnull=False, error="").exclude(steps__state__in=OPEN_STATES)
+    wanting = idle.filter(
+        Q(external_id="", desired__in=(Desired.RUNNING, Desired.STOPPED))
+        | (Q(desired=Desired.GONE) & ~Q(state=ResourceState.GONE))
+        | Q(desired=Desired.RUNNING, state=ResourceState.STOPPED)
+        | Q(desired=Desired.STOPPED, state=ResourceState.RUNNING)
+    )
+    return [*due[:500], *wanting.values_list("pk", flat=True)[:500]]
+
+
+def alive_in(scope: Scope) -> QuerySet[Resource]:
+    """What is still there at or below a scope."""
+    return Resource.objects.filter(project__path__within=scope.path).exclude(state=ResourceState.GONE)

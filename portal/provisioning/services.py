@@ -1,0 +1,185 @@
+"""What people and orders ask of resources: make, end, operate, hand out and rotate secrets, share, retry."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access.guard import holds, require
+from portal.access.models import Scope
+from portal.catalogue.models import Plan
+from portal.clouds.models import Connection
+from portal.core import clock, parcels, queue
+from portal.core.errors import Conflict, Forbidden, Invalid
+from portal.core.journal import OPEN_STATES, StepState
+from portal.events.services import record
+from portal.notices.services import notify
+from portal.provisioning.models import Desired, Resource, ResourceShare, ResourceState, Step
+from portal.users.actor import Actor
+from portal.users.models import User
+
+SHARED = ("view_resource", "operate_resource", "view_secret")
+VERBS = ("start", "stop", "restart")
+
+
+@transaction.atomic
+def request_resource(
+    project: Scope,
+    plan: Plan,
+    spec: dict[str, Any],
+    connection: Connection,
+    region: str,
+    *,
+    requester: User,
+    cause: str,
+    actor: Actor,
+    ends_at: datetime | None = None,
+) -> Resource:
+    """Write down a resource that is wanted; a worker makes it. For orders: permission, quota and approval lie behind it."""
+    resource = Resource.objects.create(
+        project=project,
+        connection=connection,
+        region=region,
+        capability=plan.version.offering.capability,
+        version=plan.version,
+        plan=plan,
+        name=spec["name"],
+        spec=spec,
+        requester=requester,
+        cause=cause,
+        ends_at=ends_at,
+    )
+    record("provisioning.request", resource, actor=actor, cause=cause, connection=connection.pk, region=region)
+    queue.after_commit("provisioning.reconcile", resource.pk)
+    return resource
+
+
+@transaction.atomic
+def end_resource(resource: Resource, *, cause: str, actor: Actor) -> Resource:
+    """It is to be gone, with its data; a worker sees to it. For orders. Ended already, nothing changes."""
+    resource = _locked(resource)
+    if resource.desired != Desired.GONE:
+        resource.desired, resource.cause, resource.error, resource.error_kind = Desired.GONE, cause, "", ""
+        resource.save()
+        record("provisioning.end", resource, actor=actor, cause=cause)
+    queue.after_commit("provisioning.reconcile", resource.pk)
+    return resource
+
+
+@transaction.atomic
+def operate(resource: Resource, verb: str, *, actor: Actor) -> Resource:
+    """Start, stop or restart it. What is so already is done; while it moves, Conflict."""
+    require(actor, "operate_resource", resource)
+    if verb not in VERBS:
+        raise Invalid(fields={"verb": [_("Start, stop or restart.")]})
+    resource = _locked(resource)
+    _check_managed(resource)
+    wanted = Desired.STOPPED if verb == "stop" else Desired.RUNNING
+    if verb != "restart" and resource.desired == wanted and resource.state == wanted:
+        return resource
+    _check_still(resource)
+    if verb == "restart":
+        if resource.state != ResourceState.RUNNING:
+            raise Conflict(_("It does not run, so it cannot restart. Start it."))
+        Step.objects.create(resource=resource, verb="restart", asked_by=actor.user)
+    resource.desired, resource.error, resource.error_kind = wanted, "", ""
+    resource.save()
+    record(f"provisioning.ask_{verb}", resource, actor=actor)
+    queue.after_commit("provisioning.reconcile", resource.pk)
+    return resource
+
+
+@transaction.atomic
+def rotate_secret(resource: Resource, *, actor: Actor) -> Resource:
+    """A new password in place of the old, which opens nothing from then on; handed once to who asked."""
+    require(actor, "view_secret", resource)
+    resource = _locked(resource)
+    _check_managed(resource)
+    if resource.capability != "database":
+        raise Invalid(_("It has no secret that Concord could replace."), fields={})
+    _check_still(resource)
+    if resource.state != ResourceState.RUNNING:
+        raise Conflict(_("It must run for that."))
+    Step.objects.create(resource=resource, verb="rotate", asked_by=actor.user)
+    record("provisioning.ask_rotate", resource, actor=actor)
+    queue.after_commit("provisioning.reconcile", resource.pk)
+    return resource
+
+
+@transaction.atomic
+def take_secret(resource: Resource, *, actor: Actor) -> str | None:
+    """The secret that waits for this person, once; None when there is none (any more): then rotate it."""
+    require(actor, "view_secret", resource)
+    parcel = parcels.waiting(resource.hold_key, for_user_id=actor.user.pk)
+    secret = parcels.take(parcel, for_user_id=actor.user.pk) if parcel else None
+    if secret is not None:
+        record("provisioning.take_secret", resource, actor=actor)
+    return secret
+
+
+@transaction.atomic
+def retry_resource(resource: Resource, *, actor: Actor) -> Resource:
+    """Try again what failed, as a new step. For who may operate it, and for operators of the platform."""
+    if not holds(actor, "operate_platform", resource):
+        require(actor, "operate_resource", resource)
+    resource = _locked(resource)
+    if not resource.error:
+        return resource
+    resource.error, resource.error_kind = "", ""
+    resource.save()
+    record("provisioning.retry", resource, actor=actor)
+    queue.after_commit("provisioning.reconcile", resource.pk)
+    return resource
+
+
+@transaction.atomic
+def share_resource(resource: Resource, user: User, permission: str, *, expires: datetime, actor: Actor) -> ResourceShare:
+    """Let one person do one thing with one resource until a date; shared again, the date is moved."""
+    require(actor, "share_resource", resource)
+    if permission not in SHARED or not holds(actor, permission, resource):
+        raise Forbidden(_("You can share only what you may do yourself."))
+    if expires <= clock.now():
+        raise Invalid(_("A share ends in the future."), fields={"expires": [_("Choose a later day.")]})
+    found = Permission.objects.get(
+        content_type__app_label="provisioning", content_type__model="resource", codename=permission
+    )
+    values = {"expires": expires, "granted_by": actor.user}
+    share: ResourceShare
+    share, _made = ResourceShare.objects.update_or_create(
+        user=user, permission=found, content_object=resource, defaults=values
+    )
+    record("provisioning.share", resource, actor=actor, to=user.pk, permission=permission, expires=expires)
+    notify([user], "scope_shared", target=resource, actor=actor, date=expires.date())
+    return share
+
+
+@transaction.atomic
+def end_share(share: ResourceShare, *, actor: Actor) -> None:
+    """End a share before its date."""
+    resource = share.content_object
+    require(actor, "share_resource", resource)
+    record("provisioning.end_share", resource, actor=actor, to=share.user_id, permission=share.permission.codename)
+    share.delete()
+
+
+def _locked(resource: Resource) -> Resource:
+    found: Resource = (
+        Resource.objects.select_for_update(of=("self",)).select_related("connection", "project").get(pk=resource.pk)
+    )
+    return found
+
+
+def _check_managed(resource: Resource) -> None:
+    if not resource.is_managed:
+        raise Conflict(_("Concord found this and does not manage it."))
+    if resource.desired == Desired.GONE:
+        raise Conflict(_("Its end was ordered."))
+
+
+def _check_still(resource: Resource) -> None:
+    if Step.objects.filter(resource=resource, state__in=OPEN_STATES).exclude(state=StepState.PLANNED).exists():
+        raise Conflict(_("The cloud is still working on it. Try again when it has settled."))
+    if resource.steps.filter(state__in=OPEN_STATES).exists():
+        raise Conflict(_("Something is asked of it already."))
