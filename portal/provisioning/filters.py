@@ -1,0 +1,29 @@
+"""One filter for resources, on the page and in the API."""
+
+from typing import Any
+
+import django_filters as filters
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from portal.provisioning.models import Resource, ResourceState
+
+CAPABILITIES = [("compute", _("Server")), ("database", _("Database"))]
+
+
+class ResourceFilter(filters.FilterSet):  # type: ignore[misc]
+    """By words (name, address or the cloud's id), state and kind."""
+
+    q = filters.CharFilter(method="search", label=_("Name, address or id"), max_length=200)
+    state = filters.ChoiceFilter(choices=ResourceState.choices, label=_("State"), empty_label=_("any"))
+    capability = filters.ChoiceFilter(choices=CAPABILITIES, label=_("Kind"), empty_label=_("any"))
+
+    class Meta:
+        model = Resource
+        fields = ("q", "state", "capability")
+
+    def search(self, resources: QuerySet[Resource], name: str, value: str) -> Any:
+        """A part of the name, an address or an id whole."""
+        words = value.replace("\x00", "").strip()
+        whole = Q(external_id=words) | Q(observed__addresses__contains=[words])
+        return resources.filter(Q(name__icontains=words) | whole)
