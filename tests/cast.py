@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
+
+from django.contrib.auth.hashers import make_password
 
 from portal.access.models import Assignment, Role, Scope, ScopeKind
 from portal.users.actor import Actor, Auth
@@ -40,10 +43,15 @@ def project(name: str, tenant: Scope) -> Scope:
 
 
 def person(username: str) -> User:
-    user = User(username=username, name=f"{username.title()} Test", email=f"{username}@example.org")
-    user.set_password(PASSWORD)
+    user = User(username=username, name=f"{username.title()} Test", email=f"{username}@example.org", password=hashed())
     user.save()
     return user
+
+
+@cache
+def hashed() -> str:
+    """The password as it is kept; made once a process, for making it takes half a second."""
+    return make_password(PASSWORD)
 
 
 def give(user: User, role: str, at: Scope, *, expires: datetime | None = None) -> Assignment:
