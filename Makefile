@@ -7,7 +7,7 @@ LINT_ENV := SECRET_KEY=lint DATABASE_URL=postgres://lint@127.0.0.1:1/lint
 TYPED := $(filter-out portal/web,$(wildcard portal/*)) scripts
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 .DEFAULT_GOAL := help
-.PHONY: help run test check requirements vendor clean
+.PHONY: help run test check bench requirements vendor clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ check: ## Lint, types, walls, migrations
 	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/lint-imports
 	$(LINT_ENV) $(BIN)/mypy $(TYPED)
+
+bench: ## Measure: rating, pages, visibility, inventory, footprint (ARGS=pages for one)
+	@$(PYTHON) scripts/bootstrap.py --dev
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 requirements: ## Pin requirements from pyproject.toml, for every Python from 3.11 on (Debian's 3.11.2 needs one more than 3.11.3)
 	$(PIN) pyproject.toml -o requirements.txt

@@ -143,11 +143,10 @@ def choose(made: Connection, region: str, kind: str, key: str, at: str | None = 
 
 def an_image(made: Connection) -> str:
     """An image that the simulated cloud knows."""
-    client = boto3.client(
-        "ec2",
-        endpoint_url=made.config["endpoint"],
-        region_name=REGION,
-        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
-        aws_secret_access_key="secret",
-    )
-    return str(client.describe_images(Owners=["099720109477"])["Images"][0]["ImageId"])
+    return str(client_of(made).describe_images(Owners=["099720109477"])["Images"][0]["ImageId"])
+
+
+def client_of(made: Connection) -> Any:
+    """The vendor's own client of a simulated AWS: what there is, without our adapter."""
+    keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "secret"}
+    return boto3.client("ec2", endpoint_url=made.config["endpoint"], region_name=REGION, **keys)

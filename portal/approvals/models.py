@@ -98,6 +98,7 @@ class Approval(Base):
         )
         indexes = (
             models.Index(fields=["scope", "state", "-created_at"], name="approval_by_scope"),
+            models.Index(fields=["-created_at", "-id"], name="approval_by_age"),
             models.Index(fields=["subject_kind", "subject_id"], name="approval_by_subject"),
             models.Index(fields=["decision_due"], condition=Q(state="waiting"), name="approval_due"),
         )

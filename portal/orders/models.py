@@ -60,6 +60,7 @@ class Order(Base):
         constraints = (models.UniqueConstraint(fields=["requester", "key"], name="one_order_per_key"),)
         indexes = (
             models.Index(fields=["project", "-created_at"], name="order_by_project"),
+            models.Index(fields=["-created_at", "-id"], name="order_by_age"),
             models.Index(fields=["state", "-created_at"], name="order_by_state"),
         )
 

@@ -99,6 +99,7 @@ class Resource(Base):
         )
         indexes = (
             models.Index(fields=["project", "-created_at"], name="resource_by_project"),
+            models.Index(fields=["-created_at", "-id"], condition=Q(project__isnull=False), name="resource_by_age"),
             models.Index(fields=["connection", "region", "capability"], name="resource_by_place"),
             models.Index(fields=["cause"], name="resource_by_cause"),
             models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="resource_by_end"),

@@ -63,16 +63,16 @@ def take(connection: Connection, region: str, capability: str, listing: Listing[
     }
     busy = set(Step.objects.filter(resource__in=there, state__in=OPEN_STATES).values_list("resource", flat=True))
     asked = _asked_keys(listing)
-    changed, new = [], []
+    same, changed, new = [], [], []
     for seen in listing.items:
         row = known.pop((seen.id, seen.generation), None)
         if row is not None:
             if row.pk not in busy and (row.seen_at is None or row.seen_at <= began):
-                _update(row, seen, began)
-                changed.append(row)
+                (changed if _update(row, seen, began) else same).append(row)
         elif seen.key not in asked and seen.state != "gone":
             new.append(_found(seen, place, began))
-    Resource.objects.bulk_update(changed, SEEN, batch_size=1000)
+    Resource.objects.filter(pk__in=[row.pk for row in same]).update(seen_at=began, lacked=0)
+    Resource.objects.bulk_create(changed, batch_size=1000, update_conflicts=True, unique_fields=["id"], update_fields=SEEN)
     Resource.objects.bulk_create(new, batch_size=1000, ignore_conflicts=True)
     lacking = _lacking(known, busy, began) if listing.complete else []
     facts = {"good_at": began} if listing.complete else {}
@@ -87,7 +87,9 @@ def _asked_keys(listing: Listing[Any]) -> set[str]:
     return {pk.hex for pk in Step.objects.filter(pk__in=keys).values_list("pk", flat=True)}
 
 
-def _update(row: Resource, seen: Any, at: datetime) -> None:
+def _update(row: Resource, seen: Any, at: datetime) -> bool:
+    """Take over what the listing shows; whether that is anything new."""
+    known = (row.observed, row.state, row.name)
     before = row.state
     row.observed, row.seen_at, row.lacked, row.state = plain(seen), at, 0, seen.state
     row.name = row.name if row.is_managed else (seen.name or seen.id)[:200]
@@ -95,6 +97,7 @@ def _update(row: Resource, seen: Any, at: datetime) -> None:
         mark(row, clock.now())
         if row.is_managed:
             record("provisioning.observe", row, actor=Actor.system(), before=before, state=row.state)
+    return known != (row.observed, row.state, row.name)
 
 
 def _found(seen: Any, place: dict[str, Any], at: datetime) -> Resource:

@@ -1,29 +1,25 @@
 """One order from the click to the server, and from its end to nothing left."""
 
-import boto3
-
 from portal.orders.models import Order
 from portal.provisioning.models import Lifeline, Resource
-from tests.market import REGION
+from tests.market import client_of
 
 
-def servers(moto):
-    keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "secret"}
-    client = boto3.client("ec2", endpoint_url=f"http://127.0.0.1:{moto}", region_name=REGION, **keys)
-    found = client.describe_instances()["Reservations"]
+def servers(market):
+    found = client_of(market.aws).describe_instances()["Reservations"]
     return [each for group in found for each in group["Instances"] if each["State"]["Name"] != "terminated"]
 
 
-def test_an_approved_order_becomes_a_server(market, moto):
+def test_an_approved_order_becomes_a_server(market):
     order = market.place()
     assert Order.objects.get().state == "waiting"
-    assert servers(moto) == []
+    assert servers(market) == []
     market.approve(order)
     market.work()
     order.refresh_from_db()
     resource = Resource.objects.get()
     assert (order.state, resource.state, resource.desired) == ("done", "running", "running")
-    assert [each["InstanceId"] for each in servers(moto)] == [resource.external_id]
+    assert [each["InstanceId"] for each in servers(market)] == [resource.external_id]
     assert list(Lifeline.objects.values_list("state", flat=True).order_by("period")) == ["creating", "running"]
 
 

@@ -225,6 +225,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="approval",
+            index=models.Index(fields=["-created_at", "-id"], name="approval_by_age"),
+        ),
+        migrations.AddIndex(
+            model_name="approval",
             index=models.Index(fields=["subject_kind", "subject_id"], name="approval_by_subject"),
         ),
         migrations.AddIndex(

@@ -133,6 +133,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="order",
+            index=models.Index(fields=["-created_at", "-id"], name="order_by_age"),
+        ),
+        migrations.AddIndex(
+            model_name="order",
             index=models.Index(fields=["state", "-created_at"], name="order_by_state"),
         ),
         migrations.AddConstraint(

@@ -262,6 +262,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="resource",
+            index=models.Index(
+                fields=["-created_at", "-id"], condition=models.Q(("project__isnull", False)), name="resource_by_age"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="resource",
             index=models.Index(fields=["connection", "region", "capability"], name="resource_by_place"),
         ),
         migrations.AddIndex(
