@@ -188,6 +188,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "provisioning.sweep": {"task": "provisioning.sweep", "schedule": 5},
     "orders.sweep": {"task": "orders.sweep", "schedule": 30},
     "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
+    "metering.meter": {"task": "metering.meter", "schedule": 3600},
+    "metering.sweep": {"task": "metering.sweep", "schedule": 300},
 }
 
 # The API

@@ -89,7 +89,7 @@ def cost_below(path: str, period: str, currency: str) -> Decimal:
 
 def run_rate(path: str, *, at: datetime) -> Decimal:
     """What lives at or below a scope now costs in an hour. What has no price adds nothing: it is named elsewhere."""
-    groups = [group for group in running_below(path) if group.state not in STATES or STATES[group.state].is_alive]
+    groups = [group for group in running_below([path], at=at) if group.state not in STATES or STATES[group.state].is_alive]
     asked = [(group.plan_id, group.size, group.state in STATES and not STATES[group.state].running) for group in groups]
     hourly = cost_per_hour(asked, at=at)
     return sum((cost * group.count for cost, group in zip(hourly, groups, strict=True)), Decimal())

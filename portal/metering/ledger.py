@@ -1,6 +1,7 @@
 """Bring the ledger up to a moment: collect, rate and roll up day by day, each day in one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -25,6 +26,19 @@ class Report:
 
     until: datetime | None
     changed: tuple[date, ...]
+
+
+@contextmanager
+def turn() -> Iterator[bool]:
+    """Whether no other run is at the ledger. A worker that dies gives its turn back with its connection."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended('metering', 0))")
+        is_mine = bool(cursor.fetchone()[0])
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended('metering', 0))")
 
 
 def meter(source: Source, *, until: datetime | None = None) -> Report:

@@ -1,15 +1,20 @@
 """What metering reads of the life of resources: one row per stretch of one state, half-open."""
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
+
+from django.db.models import Count
 
 from portal.catalogue.models import Component
+from portal.clouds.models import Connection
 from portal.metering.models import Meter
+from portal.provisioning.models import Lifeline, Resource
 
 USUAL_GAP_HOURS = 24
+Named = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +22,17 @@ class LifelineRow:
     """A resource in one state from `starts` until `ends` (None: still). Of one resource and generation no two overlap.
 
     `seen_until` is when somebody last looked and saw it so (None: no doubt); `state_before` is the last known state before
-    this one. Decimals in `size` are text or numbers as JSON has them.
+    this one, asked for only where this one is not known. Decimals in `size` are text or numbers as JSON has them.
     """
 
-    resource_id: uuid.UUID
+    resource_id: UUID
     generation: str
-    connection_id: uuid.UUID
-    organization_id: uuid.UUID
-    project_id: uuid.UUID
-    offering_id: uuid.UUID
-    offering_version_id: uuid.UUID
-    plan_id: uuid.UUID
+    connection_id: UUID
+    organization_id: UUID
+    project_id: UUID
+    offering_id: UUID
+    offering_version_id: UUID
+    plan_id: UUID
     state: str
     size: dict[str, Any]
     starts: datetime
@@ -40,8 +45,8 @@ class LifelineRow:
 class ComponentRow:
     """What one component of an offering version measures: `constant` units, or as many as the size says in `field`."""
 
-    version_id: uuid.UUID
-    component_id: uuid.UUID
+    version_id: UUID
+    component_id: UUID
     meter: str
     unit: str
     only_while: str
@@ -60,10 +65,10 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How many resources of one organization are now in one state with one plan and size."""
+    """How many resources of one project are in one state with one plan and size."""
 
-    organization_id: uuid.UUID
-    plan_id: uuid.UUID
+    project_path: str
+    plan_id: UUID
     state: str
     size: dict[str, Any]
     count: int
@@ -91,16 +96,26 @@ def _component(part: Component, gap_hours: int) -> ComponentRow:
     return ComponentRow(part.version_id, part.pk, part.meter, part.unit, part.only_while, units, part.field, gap_hours)
 
 
-def running_below(path: str) -> list[Running]:
-    """What lives at or below a scope now, counted by plan, state and size."""
-    return []
+def running_below(paths: Iterable[str], *, at: datetime) -> list[Running]:
+    """What lives at or below any of these scopes at a moment, counted by project, plan, state and size in one query."""
+    lines = Lifeline.objects.filter(project__path__within_any=list(paths), period__contains=at)
+    keys = ("project__path", "plan_id", "state", "size")
+    return [Running(*row) for row in lines.values_list(*keys).annotate(count=Count("pk")).order_by(*keys)]
 
 
-def connections_named(ids: Iterable[uuid.UUID]) -> list[tuple[str, str, str]]:
-    """(id, name, provider) of connections."""
-    return [(str(pk), "", "") for pk in ids]
+def connections_named(ids: Iterable[UUID]) -> list[Named]:
+    """(id, name, provider) of connections; one that is not known has neither."""
+    asked = list(ids)
+    found = Connection.objects.filter(pk__in=asked).values_list("pk", "name", "provider__name")
+    return _named(asked, found)
 
 
-def resources_named(ids: Iterable[uuid.UUID]) -> list[tuple[str, str, str]]:
-    """(id, name, region) of resources."""
-    return [(str(pk), "", "") for pk in ids]
+def resources_named(ids: Iterable[UUID]) -> list[Named]:
+    """(id, name, region) of resources; one that is not known has neither."""
+    asked = list(ids)
+    return _named(asked, Resource.objects.filter(pk__in=asked).values_list("pk", "name", "region"))
+
+
+def _named(asked: Iterable[UUID], found: Iterable[tuple[UUID, str, str]]) -> list[Named]:
+    known = {pk: (name, where) for pk, name, where in found}
+    return [(str(pk), *known.get(pk, ("", ""))) for pk in asked]
