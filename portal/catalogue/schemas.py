@@ -27,10 +27,15 @@ def full_spec(version: OfferingVersion, plan: Plan, answers: Mapping[str, Any]) 
     if plan.version_id != version.pk:
         raise Invalid(_("This plan belongs to another version."), fields={"plan": [_("Choose one of the plans shown.")]})
     schema = spec_schema(version, plan)
-    spec = {**defaults(schema), **answers}
+    spec = {**defaults(schema), **{name: _whole(value) for name, value in answers.items()}}
     validate(schema, spec)
     validate(CAPABILITIES[version.offering.capability], spec)
     return spec
+
+
+def _whole(value: Any) -> Any:
+    """20.0 is a whole number to JSON Schema, so it is kept as one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def units_of(component: Component, spec: Mapping[str, Any]) -> Decimal:

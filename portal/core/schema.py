@@ -18,7 +18,7 @@ def validate(schema: Schema, value: Mapping[str, Any]) -> None:
     closed = {"additionalProperties": False, **schema}
     fields: dict[str, list[str]] = {}
     for name, content in value.items():
-        if isinstance(content, str) and (len(content) > LONGEST_TEXT or "\x00" in content):
+        if isinstance(content, str) and not can_be_kept(content):
             fields.setdefault(str(name)[:80], []).append(_("This text is too long or holds characters that cannot be kept."))
     if not fields:
         for error in Draft202012Validator(closed, format_checker=FormatChecker()).iter_errors(dict(value)):
@@ -26,6 +26,11 @@ def validate(schema: Schema, value: Mapping[str, Any]) -> None:
             fields.setdefault(name, []).append(text)
     if fields:
         raise Invalid(_("Check the fields that are marked."), fields=fields)
+
+
+def can_be_kept(text: str, longest: int = LONGEST_TEXT) -> bool:
+    """Whether the database can keep it: not too long, no NUL, and no half of a surrogate pair."""
+    return len(text) <= longest and "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def properties(schema: Schema) -> dict[str, Schema]:

@@ -1,6 +1,6 @@
 """Where a budget stands: what the month has cost, what goes on running, and what is about to be added."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,8 @@ from portal.metering.states import STATES
 from portal.pricing.quotes import cost_per_hour
 
 HOUR = timedelta(hours=1)
+OpenBelow = Callable[[Scope], Decimal]
+"""What is ordered at or below a scope and does not run yet, in cost per month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,11 @@ def run_rate(path: str, *, at: datetime) -> Decimal:
     return sum((cost * group.count for cost, group in zip(hourly, groups, strict=True)), Decimal())
 
 
-def state_of(budgets: Iterable[Budget], root: Scope, extra: Decimal, *, at: datetime) -> BudgetState:
-    """The state of the tightest of these budgets, all of them above one project."""
-    states = [_state(budget, root, extra, at) for budget in budgets]
+def state_of(
+    budgets: Iterable[Budget], root: Scope, extra: Decimal, *, at: datetime, open_below: OpenBelow | None = None
+) -> BudgetState:
+    """The state of the tightest of these budgets, all of them above one project; what is open below each counts there."""
+    states = [_state(each, root, extra + (open_below(each.scope) if open_below else 0), at) for each in budgets]
     nothing = BudgetState(None, None, None, extra, root.currency)
     return min(states, key=lambda state: state.left or Decimal(), default=nothing)
 

@@ -15,7 +15,7 @@ from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.core.queue import after_commit
 from portal.events.services import record
 from portal.metering import budgets
-from portal.metering.budgets import BudgetState
+from portal.metering.budgets import BudgetState, OpenBelow
 from portal.metering.calendars import period_at
 from portal.metering.models import Budget, Export, ExportFormat, ExportState, usual_thresholds
 from portal.metering.queries import budgets_above
@@ -61,16 +61,19 @@ def remove_budget(budget: Budget, *, actor: Actor) -> None:
     budget.delete()
 
 
-def check_budget(project: Scope, extra_per_month: Decimal, *, actor: Actor) -> BudgetState:
+def check_budget(
+    project: Scope, extra_per_month: Decimal, *, actor: Actor, open_below: OpenBelow | None = None
+) -> BudgetState:
     """Where the tightest budget above a project would stand with this much more a month; the caller refuses what is over.
 
     Inside the caller's transaction: the budgets stay locked, root to leaf, so of two racing orders the second sees the
-    first. `extra_per_month` is the order's own quote and all open quotes of the projects that share the budgets.
+    first. `extra_per_month` is the order's own quote; `open_below` tells the quotes of other open orders below a budget's
+    scope, and is asked once the budgets are locked.
     """
     require(actor, "view_scope", project)
     locked = list(budgets_above(project).select_for_update(of=("self",)))
     root = Scope.objects.get(pk=uuid.UUID(project.organization_id))
-    return budgets.state_of(locked, root, extra_per_month, at=clock.now())
+    return budgets.state_of(locked, root, extra_per_month, at=clock.now(), open_below=open_below)
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from portal.clouds.models import Connection
 from portal.clouds.queries import connections_for, unknown_choices
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.orders.models import Action, OrderItem
-from portal.pricing.quotes import Quote, quote
-from portal.provisioning.models import Desired, Resource
+from portal.orders.queries import end_of
+from portal.pricing.quotes import NoPrice, Quote, quote
+from portal.provisioning.models import Desired, Resource, ResourceState
 from portal.provisioning.queries import resources_visible_to
 from portal.users.actor import Actor
 
@@ -69,10 +71,12 @@ def plan_for(plan_id: UUID | None, actor: Actor) -> Plan:
 
 
 def target_for(connection_id: UUID | None, project: Scope, plan: Plan) -> Connection:
-    """A connection that an order of this project may go to."""
+    """A connection that an order of this project may go to; NotFound where it is another organization's."""
     targets = connections_for(project, plan.version.offering.capability)
     found = targets.filter(pk=connection_id).first() if connection_id else targets.first()
     if found is None:
+        if connection_id and not Connection.objects.filter(pk=connection_id, scope__path__above=project.path).exists():
+            raise NotFound
         raise Invalid(
             _("No cloud for this is connected here."), fields={"connection": [_("Choose one of the clouds shown.")]}
         )
@@ -106,12 +110,15 @@ def _check_target(plan: Plan, spec: Mapping[str, Any], connection: Connection, r
 def _end(draft: ItemDraft, project: Scope, actor: Actor, at: datetime) -> OrderItem:
     if draft.resource_id is None:
         raise Invalid(fields={"resource": [_("Say which resource.")]})
-    resource: Resource | None = resources_visible_to(actor).filter(pk=draft.resource_id, project=project).first()
+    found = resources_visible_to(actor).filter(pk=draft.resource_id, project=project)
+    resource: Resource | None = found.select_for_update(of=("self",)).first()  # two ends asked at once queue up here
     if resource is None or resource.plan is None:
         raise NotFound
-    if resource.desired == Desired.GONE:
+    if resource.state == ResourceState.GONE:
+        raise Conflict(_("It is gone already."))
+    if resource.desired == Desired.GONE or end_of(resource):
         raise Conflict(_("Its end was ordered already."))
-    priced = quote(resource.plan, resource.spec, project=project, at=at)
+    priced = _saved(resource, resource.plan, project, at)
     return OrderItem(
         action=Action.TERMINATE,
         plan=resource.plan,
@@ -122,3 +129,11 @@ def _end(draft: ItemDraft, project: Scope, actor: Actor, at: datetime) -> OrderI
         quote=quote_data(priced),
         cost_per_month=-priced.per_month,
     )
+
+
+def _saved(resource: Resource, plan: Plan, project: Scope, at: datetime) -> Quote:
+    """What its end saves; nothing is known of that where no price is set (any more), and it can be ended all the same."""
+    try:
+        return quote(plan, resource.spec, project=project, at=at)
+    except NoPrice:
+        return Quote((), Decimal(), Decimal(), project.currency)

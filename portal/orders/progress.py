@@ -1,5 +1,6 @@
 """How an order moves once it is decided: its items become resources, their states become its state."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from portal.catalogue.queries import quotas_of
@@ -8,15 +9,17 @@ from portal.notices.services import notify
 from portal.orders.models import Action, Order, OrderItem, OrderState
 from portal.provisioning import services as provisioning
 from portal.provisioning.models import Desired, ResourceState
-from portal.tenancy.quotas import free_holds, place_holds, rename_holds
+from portal.tenancy.quotas import free_holds, lock_quotas, place_holds, rename_holds
 from portal.users.actor import Actor
 from portal.users.models import User
 
 
-def hold(order: Order, item: OrderItem) -> None:
-    """Take the quota that a new resource needs; QuotaExceeded says what is missing."""
-    if item.action == Action.CREATE:
-        place_holds(order.project, quotas_of(item.plan, item.spec), key=item.hold_key)
+def hold(order: Order, items: Sequence[OrderItem]) -> None:
+    """Take the quota that new resources need; QuotaExceeded says what is missing."""
+    wanted = {item.hold_key: quotas_of(item.plan, item.spec) for item in items if item.action == Action.CREATE}
+    lock_quotas(order.project, {dimension for amounts in wanted.values() for dimension in amounts})
+    for key, amounts in wanted.items():
+        place_holds(order.project, amounts, key=key)
 
 
 def start(order: Order, *, actor: Actor) -> None:
@@ -60,8 +63,7 @@ def look(order: Order, *, actor: Actor, at: datetime) -> None:
     items = list(_items(order))
     failed = [item for item in items if item.resource and item.resource.error]
     if all(_is_done(item) for item in items):
-        settle(order, OrderState.DONE, actor=actor, at=at)
-        notify(_people(order), "order_ready", target=order, actor=actor)
+        _finish(order, items, actor=actor, at=at)
     elif failed and order.state != OrderState.FAILED and all(_is_done(item) or item in failed for item in items):
         reason = failed[0].resource.error if failed[0].resource else ""
         settle(order, OrderState.FAILED, actor=actor, at=at, reason=reason)
@@ -69,6 +71,20 @@ def look(order: Order, *, actor: Actor, at: datetime) -> None:
     elif order.state == OrderState.FAILED and not failed:
         order.state, order.settled_at = OrderState.WORKING, None
         order.save(update_fields=["state", "settled_at"])
+
+
+def _finish(order: Order, items: Sequence[OrderItem], *, actor: Actor, at: datetime) -> None:
+    """Done, and people are told; withdrawn, where everything that it was to make was given up."""
+    made = [item for item in items if item.action == Action.CREATE]
+    given_up = [item for item in made if item.resource and item.resource.state == ResourceState.GONE]
+    if made and len(given_up) == len(items):
+        settle(order, OrderState.WITHDRAWN, actor=actor, at=at)
+        return
+    settle(order, OrderState.DONE, actor=actor, at=at)
+    if made and not given_up:
+        notify(_people(order), "order_ready", target=order, actor=actor)
+    else:
+        notify(_people(order), "order_moved", target=order, actor=actor, state=order.get_state_display())
 
 
 def _is_done(item: OrderItem) -> bool:

@@ -1,14 +1,19 @@
 """Orders a person may see."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
+from portal.access.models import Scope
 from portal.core.errors import NotFound
-from portal.orders.models import Order, OrderItem, OrderState
+from portal.orders.models import OPEN, Action, Order, OrderItem, OrderState
+from portal.provisioning.models import Resource, ResourceState
 from portal.users.actor import Actor
+
+NOT_PAID_YET = (ResourceState.PLANNED, ResourceState.CREATING, ResourceState.FAILED)
 
 
 def orders_visible_to(actor: Actor) -> QuerySet[Order]:
@@ -42,7 +47,24 @@ def open_orders_of(actor: Actor) -> QuerySet[Order]:
     return orders_visible_to(actor).filter(mine, state__in=(OrderState.WAITING, OrderState.WORKING, OrderState.FAILED))
 
 
+def end_of(resource: Resource) -> Order | None:
+    """The order that ends a resource, while it is open."""
+    found = OrderItem.objects.filter(resource=resource, action=Action.TERMINATE, is_open=True)
+    item = found.select_related("order__requester").first()
+    return item.order if item else None
+
+
+def open_cost(scope: Scope, *, but: Order | None = None) -> Decimal:
+    """What is ordered at or below a scope and is not paid yet will cost a month: it waits, is made, or may be tried again."""
+    items = OrderItem.objects.filter(order__project__path__within=scope.path, order__state__in=OPEN, cost_per_month__gt=0)
+    items = items.filter(Q(resource=None) | Q(resource__state__in=NOT_PAID_YET))
+    items = items.exclude(order=but) if but else items
+    return items.aggregate(total=Sum("cost_per_month"))["total"] or Decimal()
+
+
 def lost_orders(at: datetime) -> list[UUID]:
-    """Orders at work that nobody looked at for a while."""
-    old = Order.objects.filter(state=OrderState.WORKING, created_at__lte=at - timedelta(seconds=30))
+    """Orders at work, and failed ones whose fault is gone, that nobody looked at for a while."""
+    faults = OrderItem.objects.filter(order=OuterRef("pk")).exclude(resource__error="")
+    moving = Q(state=OrderState.WORKING) | Q(~Exists(faults), state=OrderState.FAILED)
+    old = Order.objects.filter(moving, created_at__lte=at - timedelta(seconds=30))
     return list(old.values_list("pk", flat=True)[:500])

@@ -2,26 +2,29 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Sum
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.access.guard import require
 from portal.access.models import Scope, ScopeState
 from portal.approvals import services as approvals
+from portal.approvals.eligibility import accounts_holding
 from portal.approvals.models import Approval
 from portal.approvals.queries import approval_of
 from portal.core import clock
 from portal.core.errors import Conflict, Invalid, OverBudget
 from portal.core.money import Money
+from portal.core.schema import can_be_kept
 from portal.events.services import record
 from portal.metering.services import check_budget
 from portal.orders import progress
 from portal.orders.drafts import ItemDraft, item_from
-from portal.orders.models import Order, OrderItem, OrderState
+from portal.orders.models import Action, Order, OrderItem, OrderState
+from portal.orders.queries import open_cost
 from portal.provisioning import services as provisioning
 from portal.users.actor import Actor
 from portal.users.models import User
@@ -29,6 +32,7 @@ from portal.users.models import User
 KIND = "order"
 MOST_ITEMS = 20
 LONGEST_NOTE = 2000
+LONGEST_KEY = 120
 
 
 @transaction.atomic
@@ -43,15 +47,15 @@ def place_order(
 ) -> Order:
     """Ask for items in a project. Quota is held, the budget checked, target and price frozen; then it is decided or done.
 
-    The same `key` by the same person gives the same order. Raises Invalid, QuotaExceeded, OverBudget, Refused, NotFound.
+    The same `key` by the same person gives the same order, to two calls at once as well; in another project it is a
+    Conflict. Raises Invalid, QuotaExceeded, OverBudget, Refused, NotFound.
     """
     require(actor, "place_order", project)
-    made: Order | None = Order.objects.filter(requester=actor.user, key=key).first()
-    if made is not None:
+    _check_words(key, note)
+    if made := _placed_before(project, key, actor):
         return made
-    _check(project, items, key, note)
-    at = clock.now()
-    drawn = [item_from(draft, project, actor=actor, at=at) for draft in items]
+    _check(project, items, beneficiary)
+    drawn = _drawn(items, project, actor)
     cost = sum((item.cost_per_month for item in drawn), Decimal())
     order = Order(
         project=project,
@@ -63,11 +67,12 @@ def place_order(
         key=key,
         correlation_id=actor.correlation_id,
     )
-    order.save(force_insert=True)
+    if made := _save_new(order, actor):
+        return made
     for position, item in enumerate(drawn):
         item.order, item.position = order, position
         item.save(force_insert=True)
-        progress.hold(order, item)
+    progress.hold(order, drawn)
     _check_budget(order, actor)
     record("orders.place", order, actor=actor, cost_per_month=cost, currency=order.currency, items=len(drawn))
     asked = approvals.ask(
@@ -107,13 +112,16 @@ def retry_order(order: Order, *, actor: Actor) -> Order:
 
 @transaction.atomic
 def give_up_order(order: Order, *, actor: Actor) -> Order:
-    """End what a failed order left behind in the clouds; what it made whole stays."""
+    """End what a failed order left behind in the clouds; what it made whole stays. An end can only be tried again."""
     require(actor, "place_order", order)
     order = locked(order.pk)
     if order.state != OrderState.FAILED:
         raise Conflict(_("Only an order that failed can be given up."))
+    failed = OrderItem.objects.filter(order=order).exclude(resource__error="").select_related("resource")
+    if any(item.action == Action.TERMINATE for item in failed):
+        raise Conflict(_("What was to end is still there, and is paid for. Try again."))
     record("orders.give_up", order, actor=actor)
-    for item in OrderItem.objects.filter(order=order).exclude(resource__error="").select_related("resource"):
+    for item in failed:
         if item.resource:
             provisioning.end_resource(item.resource, cause=f"order:{order.pk}", actor=actor)
     progress.look(order, actor=actor, at=clock.now())
@@ -145,33 +153,63 @@ def title_of(items: Sequence[OrderItem]) -> str:
     return said + (ngettext(" and %(more)s more", " and %(more)s more", more) % {"more": more} if more else "")
 
 
-def open_cost(project: Scope, *, but: Order) -> Decimal:
-    """What orders of the project that are decided or wait, and do not run yet, will cost a month."""
-    waiting = Order.objects.filter(project=project, state__in=(OrderState.WAITING, OrderState.WORKING)).exclude(pk=but.pk)
-    return waiting.filter(cost_per_month__gt=0).aggregate(total=Sum("cost_per_month"))["total"] or Decimal()
-
-
 def approval_for(order: Order) -> Approval | None:
     """The decision on an order."""
     return approval_of(KIND, order.pk)
 
 
-def _check(project: Scope, items: Sequence[ItemDraft], key: str, note: str) -> None:
+def _placed_before(project: Scope, key: str, actor: Actor) -> Order | None:
+    """The order of hers that has this key already."""
+    made: Order | None = Order.objects.filter(requester=actor.user, key=key).first()
+    if made is not None and made.project_id != project.pk:
+        raise Conflict(_("This key was used for an order in another project."))
+    return made
+
+
+def _save_new(order: Order, actor: Actor) -> Order | None:
+    """Insert it; where the same click arrived twice and the other one was first, that one's order."""
+    try:
+        with transaction.atomic():
+            order.save(force_insert=True)
+    except IntegrityError:
+        if made := _placed_before(order.project, order.key, actor):
+            return made
+        raise
+    return None
+
+
+def _drawn(items: Sequence[ItemDraft], project: Scope, actor: Actor) -> list[OrderItem]:
+    """The items in the order asked. Drawn by resource, for each is locked: two orders never wait for each other."""
+    at = clock.now()
+    by_resource = sorted(enumerate(items), key=lambda pair: str(pair[1].resource_id or ""))
+    drawn = {position: item_from(draft, project, actor=actor, at=at) for position, draft in by_resource}
+    return [drawn[position] for position in range(len(items))]
+
+
+def _check_words(key: str, note: str) -> None:
+    if not key or not can_be_kept(key, LONGEST_KEY):
+        raise Invalid(fields={"key": [_("A key of at most %(most)s characters is needed.") % {"most": LONGEST_KEY}]})
+    if not can_be_kept(note, LONGEST_NOTE):
+        raise Invalid(fields={"note": [_("At most %(most)s characters.") % {"most": LONGEST_NOTE}]})
+
+
+def _check(project: Scope, items: Sequence[ItemDraft], beneficiary: User | None) -> None:
     if project.state != ScopeState.ACTIVE:
         raise Conflict(_("This project is closed."))
     if not 0 < len(items) <= MOST_ITEMS:
         raise Invalid(fields={"items": [_("One to %(most)s things at a time.") % {"most": MOST_ITEMS}]})
-    if not 0 < len(key) <= 120 or len(note) > LONGEST_NOTE or "\x00" in note + key:
-        raise Invalid(fields={"note": [_("At most %(most)s characters.") % {"most": LONGEST_NOTE}]})
     ended = [draft.resource_id for draft in items if draft.resource_id]
     if len(ended) != len(set(ended)):
         raise Invalid(fields={"items": [_("The same resource stands there twice.")]})
+    if beneficiary and beneficiary.pk not in accounts_holding("view_resource", project):
+        raise Invalid(fields={"beneficiary": [_("This person cannot see the project.")]})
 
 
 def _check_budget(order: Order, actor: Actor) -> None:
     if order.cost_per_month <= 0:
         return
-    state = check_budget(order.project, order.cost_per_month + open_cost(order.project, but=order), actor=actor)
+    others = partial(open_cost, but=order)
+    state = check_budget(order.project, order.cost_per_month, actor=actor, open_below=others)
     if state.is_over and state.budget is not None and state.left is not None:
         missing = Money(-state.left, state.currency).rounded()
         raise OverBudget(

@@ -1,6 +1,6 @@
 """Take and free quota. Quota rows are locked root to leaf, so two orders for the last slot queue up and never deadlock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -52,6 +52,11 @@ def place_holds(project: Scope, amounts: Mapping[str, int], *, key: str) -> None
     )
 
 
+def lock_quotas(project: Scope, dimensions: Iterable[str]) -> None:
+    """Lock at once what several holds of one transaction will need: taken one by one, two orders could wait for each other."""
+    _locked(project, dimensions)
+
+
 def free_holds(key: str) -> int:
     """Free what a thing held; freeing twice is no error. Returns how many dimensions were freed."""
     return Hold.objects.filter(key=key).delete()[0]
@@ -69,8 +74,8 @@ def room_in(scope: Scope) -> list[Room]:
     return [Room(quota.scope, quota.dimension, _used(quota.scope, quota.dimension), quota.limit) for quota in quotas]
 
 
-def _locked(project: Scope, wanted: Mapping[str, int]) -> list[Quota]:
-    rows = Quota.objects.filter(scope__path__above=project.path, dimension__in=wanted).select_related("scope")
+def _locked(project: Scope, wanted: Iterable[str]) -> list[Quota]:
+    rows = Quota.objects.filter(scope__path__above=project.path, dimension__in=list(wanted)).select_related("scope")
     return list(rows.select_for_update(of=("self",)).order_by("scope__path", "dimension"))
 
 
