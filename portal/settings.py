@@ -186,6 +186,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "approvals.expire": {"task": "approvals.expire", "schedule": 60},
     "notices.sweep": {"task": "notices.sweep", "schedule": 30},
     "provisioning.sweep": {"task": "provisioning.sweep", "schedule": 5},
+    "provisioning.tell_ends": {"task": "provisioning.tell_ends", "schedule": 900},
     "orders.sweep": {"task": "orders.sweep", "schedule": 30},
     "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
     "metering.meter": {"task": "metering.meter", "schedule": 3600},

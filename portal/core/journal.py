@@ -78,6 +78,11 @@ class StepBase(Base):
         self.state, self.error, self.settled_at = StepState.FAILED, error, clock.now()
         self.save(update_fields=["state", "error", "settled_at"])
 
+    def mark_abandoned(self) -> None:
+        """Nobody wants it any more; what it may have made is found by its key."""
+        self.state, self.settled_at = StepState.ABANDONED, clock.now()
+        self.save(update_fields=["state", "settled_at"])
+
     def may_retry(self) -> bool:
         """Whether one more failure is not the last."""
         return self.failures + 1 < MOST_FAILURES

@@ -35,6 +35,11 @@ def waiting(about: str, *, for_user_id: object) -> uuid.UUID | None:
     return fresh.order_by("-created_at").values_list("pk", flat=True).first()
 
 
+def forget(about: str) -> None:
+    """Drop what still waits about a thing: a newer secret took its place, or the thing is gone."""
+    Parcel.objects.filter(about=about).delete()
+
+
 def sweep() -> int:
     """Drop what nobody fetched in time; returns how many."""
     return Parcel.objects.filter(created_at__lt=clock.now() - KEPT).delete()[0]

@@ -1,5 +1,6 @@
 """Write an event, inside the caller's transaction."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from portal.core.models import Base
@@ -11,7 +12,19 @@ SECRET_WORDS = ("password", "secret", "token", "credential", "private", "authori
 HIDDEN = "•••"
 
 
-def record(
+def record(action: str, target: Base, *, actor: Actor, **said: Any) -> Event:
+    """Write the event of `event_of`, which says what may be given."""
+    event = event_of(action, target, actor=actor, **said)
+    event.save(force_insert=True)
+    return event
+
+
+def record_all(events: Iterable[Event]) -> None:
+    """Write many events that belong together, in few statements."""
+    Event.objects.bulk_create(events, batch_size=1000)
+
+
+def event_of(
     action: str,
     target: Base,
     *,
@@ -26,7 +39,7 @@ def record(
 
     The scope is the target's own `scope_path` unless given. Detail is redacted by key name and kept as JSON.
     """
-    return Event.objects.create(
+    return Event(
         actor=actor.user,
         acting_for=actor.acting_for,
         viewed_as_by=actor.viewed_as_by,

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from portal.clouds.base import Answer, CloudError, Done
+from portal.clouds.models import ConnectionState
 from portal.clouds.registry import adapter_for
 from portal.clouds.schemas import database_spec, server_spec
 from portal.core.journal import StepState
@@ -21,10 +24,10 @@ def ask(step: Step, resource: Resource) -> Answer[Any]:
         return polled
     if step.verb == "ensure":
         spec = SPECS[resource.capability](resource.spec, tags=tags_of(resource))
-        made: Answer[Any] = getattr(adapter, f"ensure_{noun}")(spec, step.key)
+        made: Answer[Any] = getattr(adapter, f"ensure_{noun}")(spec, _key_for(adapter, noun, step))
         return made
     if step.verb == "remove" and not resource.external_id:
-        return _remove_unknown(adapter, noun, step, resource)
+        return _remove_unknown(adapter, noun, step)
     if step.verb in OPERATIONS:
         moved: Answer[Any] = getattr(adapter, f"operate_{noun}")(resource.external_id, step.verb, step.key)
         return moved
@@ -32,9 +35,21 @@ def ask(step: Step, resource: Resource) -> Answer[Any]:
     return done
 
 
-def _remove_unknown(adapter: Any, noun: str, step: Step, resource: Resource) -> Answer[Any]:
+def _key_for(adapter: Any, noun: str, step: Step) -> str:
+    """The key of an earlier step that gave up, where the cloud has what that made after all; else the step's own."""
+    for before in _asked_before(step):
+        if getattr(adapter, f"find_{noun}")(before.key) is not None:
+            return before.key
+    return step.key
+
+
+def _asked_before(step: Step) -> QuerySet[Step]:
+    return Step.objects.filter(resource=step.resource_id, verb="ensure", tries__gt=0).exclude(pk=step.pk)
+
+
+def _remove_unknown(adapter: Any, noun: str, step: Step) -> Answer[Any]:
     """See gone what earlier tries may have made without telling us its id."""
-    for made in Step.objects.filter(resource=resource, verb="ensure", tries__gt=0):
+    for made in _asked_before(step):
         found = getattr(adapter, f"find_{noun}")(made.key)
         if found is not None:
             answer: Answer[Any] = getattr(adapter, f"remove_{noun}")(found.id, step.key)
@@ -51,8 +66,13 @@ def find_made(step: Step, resource: Resource) -> Any | None:
 
 
 def read(resource: Resource) -> Any | None:
-    """The thing as the cloud shows it by its id; None when the cloud is sure that there is none. Raises CloudError."""
-    return getattr(_adapter(resource), f"read_{NOUN[resource.capability]}")(resource.external_id)
+    """The thing as the cloud shows it by its id; None when the cloud is sure that there is none. Raises CloudError.
+
+    Another thing that was made under the same id since is not it.
+    """
+    seen = getattr(_adapter(resource), f"read_{NOUN[resource.capability]}")(resource.external_id)
+    other = seen is not None and seen.generation and resource.generation and seen.generation != resource.generation
+    return None if other else seen
 
 
 def tags_of(resource: Resource) -> dict[str, str]:
@@ -61,4 +81,6 @@ def tags_of(resource: Resource) -> dict[str, str]:
 
 
 def _adapter(resource: Resource) -> Any:
+    if resource.connection.state == ConnectionState.DISABLED:
+        raise CloudError(f"{resource.connection.name} is disabled in Concord.", retry=False, kind="refused")
     return adapter_for(resource.connection, resource.region)

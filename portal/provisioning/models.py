@@ -74,6 +74,7 @@ class Resource(Base):
     requester = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     cause = models.CharField(max_length=80, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
+    told_end = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
     lacked = models.PositiveSmallIntegerField(default=0)
     error_kind = models.CharField(max_length=20, blank=True)

@@ -12,15 +12,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from portal.clouds.base import CloudError, Done, Pending, plain
+from portal.clouds.base import SETTLED, CloudError, Done, Pending, plain
 from portal.core import clock, parcels, queue
 from portal.core.journal import OPEN_STATES
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.provisioning import calls
+from portal.provisioning.endings import let_go, tell_cause
 from portal.provisioning.lifelines import mark
 from portal.provisioning.models import Desired, Resource, ResourceState, Step
-from portal.tenancy.quotas import free_holds
 from portal.users.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,11 @@ def claim(resource_id: UUID) -> tuple[Step, Resource] | None:
     resource = _locked(resource_id)
     if resource is None:
         return None
-    step = resource.steps.filter(state__in=OPEN_STATES).first() or _plan(resource)
+    step = resource.steps.filter(state__in=OPEN_STATES).first()
+    if step is not None and step.is_due(clock.now()) and _is_unwanted(step, resource):
+        step.mark_abandoned()
+        step = None
+    step = step or _plan(resource)
     if step is None or not step.is_due(clock.now()):
         return None
     step.mark_asked()
@@ -85,8 +89,9 @@ def carry_out(step: Step, resource: Resource) -> bool:
         answer = calls.ask(step, resource)
     except CloudError as error:
         found = None if error.retry or step.verb != "ensure" else calls.find_made(step, resource)
-        if found is None:
-            _write_error(step, error)
+        if found is None or found.state not in ("running", "stopped"):
+            on_its_way = found is not None and found.state not in SETTLED
+            _write_error(step, CloudError(error.message, retry=True, kind=error.kind) if on_its_way else error)
             return False
         answer = Done(found)
     except Exception as error:  # a fault of ours: said, tried again later, and after some tries failed
@@ -108,7 +113,7 @@ def _write_answer(step: Step, answer: Any) -> bool:
         return False
     _see(resource, answer.observed, ResourceState.GONE if current.verb == "remove" else None)
     _hand_over(current, resource, answer.observed)
-    _settle(current, resource, resource.state, plain(answer.observed))
+    _settle(current, resource, resource.state, plain(answer.observed) or {})
     return True
 
 
@@ -123,9 +128,13 @@ def _write_error(step: Step, error: CloudError) -> None:
         current.mark_later(error.message)
         return
     current.mark_failed(error.message)
+    if _is_unwanted(current, resource):
+        queue.after_commit("provisioning.reconcile", resource.pk)
+        return
     resource.error_kind, resource.error = error.kind, error.message
-    if current.verb == "ensure" and not resource.external_id:
-        resource.state = ResourceState.FAILED
+    if current.verb == "ensure":  # whatever it may have half made is found again by its key
+        resource.state, resource.external_id, resource.generation = ResourceState.FAILED, "", ""
+        mark(resource, clock.now())
     resource.save()
     record(
         f"provisioning.{current.verb}", resource, actor=actor, outcome="failed", reason=error.message, cause=resource.cause
@@ -133,7 +142,12 @@ def _write_error(step: Step, error: CloudError) -> None:
     if resource.requester:
         advice = error.hint or ADVICE.get(error.kind, "Retry, or ask an operator.")
         notify([resource.requester], "resource_failed", target=resource, actor=actor, reason=error.message, advice=advice)
-    _tell_cause(resource)
+    tell_cause(resource)
+
+
+def _is_unwanted(step: Step, resource: Resource) -> bool:
+    """Whether its end was ordered meanwhile, so that nothing else need be asked."""
+    return resource.desired == Desired.GONE and step.verb != "remove"
 
 
 def _plan(resource: Resource) -> Step | None:
@@ -157,10 +171,17 @@ def _see(resource: Resource, seen: Any, otherwise: str | None) -> None:
         resource.generation = resource.generation or seen.generation
         resource.observed, resource.seen_at, resource.lacked = plain(seen), now, 0
         resource.state = seen.state
+        _take_over(resource)
     elif otherwise:
         resource.state = otherwise
     mark(resource, now, began=getattr(seen, "created_at", None))
     resource.save()
+
+
+def _take_over(resource: Resource) -> None:
+    """A sync may have found it before it carried our key, and kept it as nobody's: that row gives way."""
+    place = {name: getattr(resource, name) for name in ("connection", "region", "capability", "external_id", "generation")}
+    Resource.objects.filter(**place, project=None).exclude(pk=resource.pk).delete()
 
 
 def _settle(step: Step, resource: Resource, state: str, answer: dict[str, Any]) -> None:
@@ -172,10 +193,10 @@ def _settle(step: Step, resource: Resource, state: str, answer: dict[str, Any]) 
     actor = Actor.system()
     record(f"provisioning.{step.verb}", resource, actor=actor, cause=resource.cause or step, step=step.key, state=state)
     if state == ResourceState.GONE:
-        free_holds(resource.hold_key)
+        let_go(resource)
     if step.verb == "ensure" and resource.requester:
         notify([resource.requester], "resource_ready", target=resource, actor=actor)
-    _tell_cause(resource)
+    tell_cause(resource)
 
 
 def _hand_over(step: Step, resource: Resource, seen: Any) -> None:
@@ -184,14 +205,9 @@ def _hand_over(step: Step, resource: Resource, seen: Any) -> None:
     person = step.asked_by or resource.requester
     if secret is None or person is None:
         return
+    parcels.forget(resource.hold_key)
     parcels.put(secret.reveal(), for_user_id=person.pk, about=resource.hold_key)
     notify([person], "secret_ready", target=resource, actor=Actor.system())
-
-
-def _tell_cause(resource: Resource) -> None:
-    kind, _, pk = resource.cause.partition(":")
-    if kind == "order":
-        queue.after_commit("orders.advance", pk)
 
 
 def _locked(resource_id: UUID) -> Resource | None:

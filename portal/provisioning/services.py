@@ -1,10 +1,11 @@
 """What people and orders ask of resources: make, end, operate, hand out and rotate secrets, share, retry."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from portal.access.guard import holds, require
@@ -16,12 +17,14 @@ from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.core.journal import OPEN_STATES, StepState
 from portal.events.services import record
 from portal.notices.services import notify
-from portal.provisioning.models import Desired, Resource, ResourceShare, ResourceState, Step
+from portal.provisioning.models import ENDS_SOON, Desired, Resource, ResourceShare, ResourceState, Step
 from portal.users.actor import Actor
 from portal.users.models import User
 
 SHARED = ("view_resource", "operate_resource", "view_secret")
 VERBS = ("start", "stop", "restart")
+LASTING = (ResourceState.RUNNING, ResourceState.STOPPED)
+ALIVE = (*LASTING, ResourceState.PLANNED, ResourceState.CREATING, ResourceState.STARTING, ResourceState.STOPPING)
 
 
 @transaction.atomic
@@ -70,16 +73,19 @@ def end_resource(resource: Resource, *, cause: str, actor: Actor) -> Resource:
 
 @transaction.atomic
 def operate(resource: Resource, verb: str, *, actor: Actor) -> Resource:
-    """Start, stop or restart it. What is so already is done; while it moves, Conflict."""
+    """Start, stop or restart it. What is so already, or wanted already, is done; while it moves elsewhere, Conflict."""
     require(actor, "operate_resource", resource)
     if verb not in VERBS:
         raise Invalid(fields={"verb": [_("Start, stop or restart.")]})
     resource = _locked(resource)
     _check_managed(resource)
     wanted = Desired.STOPPED if verb == "stop" else Desired.RUNNING
-    if verb != "restart" and resource.desired == wanted and resource.state == wanted:
+    if verb != "restart" and resource.desired == wanted and resource.state in ALIVE and not resource.error:
+        queue.after_commit("provisioning.reconcile", resource.pk)
         return resource
     _check_still(resource)
+    if resource.state not in LASTING:
+        raise Conflict(_("The cloud does not show it running or stopped. Try again when it has settled."))
     if verb == "restart":
         if resource.state != ResourceState.RUNNING:
             raise Conflict(_("It does not run, so it cannot restart. Start it."))
@@ -129,6 +135,9 @@ def retry_resource(resource: Resource, *, actor: Actor) -> Resource:
         return resource
     resource.error, resource.error_kind = "", ""
     resource.save()
+    last = resource.steps.order_by("-created_at", "-id").first()
+    if last and last.state == StepState.FAILED and (resource.desired != Desired.GONE or last.verb == "remove"):
+        Step.objects.create(resource=resource, verb=last.verb, asked=last.asked, asked_by=last.asked_by)
     record("provisioning.retry", resource, actor=actor)
     queue.after_commit("provisioning.reconcile", resource.pk)
     return resource
@@ -162,6 +171,25 @@ def end_share(share: ResourceShare, *, actor: Actor) -> None:
     require(actor, "share_resource", resource)
     record("provisioning.end_share", resource, actor=actor, to=share.user_id, permission=share.permission.codename)
     share.delete()
+
+
+@transaction.atomic
+def tell_ends(*, actor: Actor) -> int:
+    """Tell whose resource ends within a week, once for each end; returns how many resources that were."""
+    now = clock.now()
+    ending = Resource.objects.filter(project__isnull=False, ends_at__gt=now, ends_at__lte=now + ENDS_SOON)
+    untold = ending.exclude(desired=Desired.GONE).exclude(state=ResourceState.GONE).exclude(told_end=F("ends_at"))
+    rows = list(
+        untold.select_for_update(of=("self",), skip_locked=True).select_related("requester").order_by("ends_at")[:500]
+    )
+    for resource in rows:
+        ends: Any = resource.ends_at
+        if resource.requester:
+            days = -((now - ends) // timedelta(days=1))
+            notify([resource.requester], "resource_ends", target=resource, actor=actor, days=days, date=ends.date())
+        resource.told_end = ends
+    Resource.objects.bulk_update(rows, ["told_end"])
+    return len(rows)
 
 
 def _locked(resource: Resource) -> Resource:

@@ -4,6 +4,7 @@ Never a deletion on one absence, on an incomplete listing or on an error: what t
 id, and gone only when the cloud itself says so. A bounded number of queries, whatever the number of things.
 """
 
+import re
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,15 @@ from portal.clouds.models import Connection, ConnectionState
 from portal.clouds.registry import adapter_for
 from portal.core import clock
 from portal.core.journal import OPEN_STATES
-from portal.events.services import record
+from portal.events.services import event_of, record, record_all
+from portal.notices.services import notify
 from portal.provisioning import calls
-from portal.provisioning.lifelines import mark
-from portal.provisioning.models import Resource, ResourceState, Step, Sync
+from portal.provisioning.endings import let_go, tell_cause
+from portal.provisioning.lifelines import mark, mark_all
+from portal.provisioning.models import Desired, Resource, ResourceState, Step, Sync
 from portal.users.actor import Actor
 
+KEY = re.compile("[0-9a-f]{32}")
 LACKED_ENOUGH = 2
 MOST_LOOKED_UP = 100
 SEEN = ("name", "state", "observed", "seen_at", "lacked")
@@ -55,7 +59,7 @@ def take(connection: Connection, region: str, capability: str, listing: Listing[
     """Write down a listing that began then; returns what has been missing from enough whole ones to be looked up."""
     place = {"connection": connection, "region": region, "capability": capability}
     there = Resource.objects.filter(**place).exclude(state=ResourceState.GONE)
-    rows = there.select_for_update(of=("self",))
+    rows = there.select_for_update(of=("self",)).order_by("pk")
     known = {
         (row.external_id, row.generation): row
         for row in rows.select_related("project", "connection__scope")
@@ -63,16 +67,23 @@ def take(connection: Connection, region: str, capability: str, listing: Listing[
     }
     busy = set(Step.objects.filter(resource__in=there, state__in=OPEN_STATES).values_list("resource", flat=True))
     asked = _asked_keys(listing)
-    same, changed, new = [], [], []
-    for seen in listing.items:
+    same: list[Resource] = []
+    changed: list[Resource] = []
+    turned: dict[Resource, str] = {}
+    new = []
+    for seen in (item for item in listing.items if item.state != ResourceState.GONE):
         row = known.pop((seen.id, seen.generation), None)
         if row is not None:
             if row.pk not in busy and (row.seen_at is None or row.seen_at <= began):
+                before = row.state
                 (changed if _update(row, seen, began) else same).append(row)
-        elif seen.key not in asked and seen.state != "gone":
+                if before != row.state:
+                    turned[row] = before
+        elif seen.key not in asked:
             new.append(_found(seen, place, began))
     Resource.objects.filter(pk__in=[row.pk for row in same]).update(seen_at=began, lacked=0)
     Resource.objects.bulk_create(changed, batch_size=1000, update_conflicts=True, unique_fields=["id"], update_fields=SEEN)
+    _note_turns(turned)
     Resource.objects.bulk_create(new, batch_size=1000, ignore_conflicts=True)
     lacking = _lacking(known, busy, began) if listing.complete else []
     facts = {"good_at": began} if listing.complete else {}
@@ -83,21 +94,26 @@ def take(connection: Connection, region: str, capability: str, listing: Listing[
 
 def _asked_keys(listing: Listing[Any]) -> set[str]:
     """Keys of things we asked for ourselves: reconcile takes them over, whatever a listing says first."""
-    keys = {UUID(seen.key) for seen in listing.items if len(seen.key) == 32 and seen.key.isalnum()}
+    keys = {UUID(seen.key) for seen in listing.items if KEY.fullmatch(seen.key)}
     return {pk.hex for pk in Step.objects.filter(pk__in=keys).values_list("pk", flat=True)}
 
 
 def _update(row: Resource, seen: Any, at: datetime) -> bool:
     """Take over what the listing shows; whether that is anything new."""
     known = (row.observed, row.state, row.name)
-    before = row.state
     row.observed, row.seen_at, row.lacked, row.state = plain(seen), at, 0, seen.state
     row.name = row.name if row.is_managed else (seen.name or seen.id)[:200]
-    if before != row.state:
-        mark(row, clock.now())
-        if row.is_managed:
-            record("provisioning.observe", row, actor=Actor.system(), before=before, state=row.state)
     return known != (row.observed, row.state, row.name)
+
+
+def _note_turns(turned: dict[Resource, str]) -> None:
+    """Lifelines and events of what is in another state than it was, in a fixed number of statements."""
+    mark_all(turned, clock.now())
+    actor = Actor.system()
+    managed = {row: before for row, before in turned.items() if row.is_managed}
+    record_all(
+        event_of("provisioning.observe", row, actor=actor, before=before, state=row.state) for row, before in managed.items()
+    )
 
 
 def _found(seen: Any, place: dict[str, Any], at: datetime) -> Resource:
@@ -132,7 +148,7 @@ def _look_up(resource: Resource) -> None:
     with transaction.atomic():
         row = (
             Resource.objects.select_for_update(of=("self",))
-            .select_related("project", "connection__scope")
+            .select_related("project", "connection__scope", "requester")
             .get(pk=resource.pk)
         )
         if row.steps.filter(state__in=OPEN_STATES).exists() or row.state != ResourceState.MISSING:
@@ -144,6 +160,17 @@ def _look_up(resource: Resource) -> None:
         row.save()
         if row.is_managed:
             record("provisioning.observe", row, actor=Actor.system(), before="missing", state=row.state)
+            if row.state == ResourceState.GONE:
+                _mourn(row)
+
+
+def _mourn(row: Resource) -> None:
+    """Somebody ended it in the cloud: its quota is free, and whose it was is told."""
+    let_go(row)
+    tell_cause(row)
+    if row.requester and row.desired != Desired.GONE:
+        reason, advice = "The cloud says that it is gone.", "Order it again if you still need it."
+        notify([row.requester], "resource_failed", target=row, actor=Actor.system(), reason=reason, advice=advice)
 
 
 def _note(connection: Connection, region: str, capability: str, **facts: Any) -> None:

@@ -7,8 +7,9 @@ from celery import shared_task
 
 from portal.clouds.queries import connections_in_use
 from portal.core import clock, parcels, queue
-from portal.provisioning import queries, reconcile, syncing
+from portal.provisioning import queries, reconcile, services, syncing
 from portal.provisioning.models import Sync
+from portal.users.actor import Actor
 
 SYNC_EVERY = timedelta(minutes=5)
 
@@ -33,3 +34,8 @@ def sweep() -> None:
     for connection in connections_in_use().exclude(pk__in=fresh):
         queue.after_commit("provisioning.sync", connection.pk)
     parcels.sweep()
+
+
+@shared_task(name="provisioning.tell_ends", soft_time_limit=60, time_limit=90)
+def tell_ends() -> None:
+    services.tell_ends(actor=Actor.system())
