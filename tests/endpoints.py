@@ -22,8 +22,8 @@ def running_moto() -> Iterator[int]:
         wait_for(port)
         yield port
     finally:
-        server.terminate()
-        server.wait(10)
+        server.kill()
+        server.wait(60)
 
 
 def ask_moto(port: int, what: str, body: bytes = b"") -> None:
