@@ -44,6 +44,7 @@ def sync(connection_id: UUID) -> None:
 
 def _sync_place(connection: Connection, region: str, capability: str) -> None:
     began = clock.now()
+    _note(connection, region, capability, tried_at=began)  # so that no sweep hands it out again while the cloud still lists
     try:
         listing = getattr(adapter_for(connection, region), LISTS[capability])()
     except CloudError as error:
