@@ -5,10 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.management import call_command
+
+from portal.celery import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PORTAL = ROOT / "portal"
@@ -62,6 +66,45 @@ def test_a_foreign_key_points_to_its_own_layer_or_lower():
             if LAYERS.index(target._meta.app_label) > LAYERS.index(model._meta.app_label):
                 wrong.append(f"{model._meta.label}.{field.name} -> {target._meta.label}")
     assert not wrong
+
+
+def names_enqueued() -> set[str]:
+    """What `after_commit("...")` names anywhere, as the source has it."""
+    return {
+        node.args[0].value
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "attr", "") or getattr(node.func, "id", "")) == "after_commit"
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def tasks() -> dict[str, Any]:
+    app.loader.import_default_modules()
+    return {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
+
+
+def test_what_is_enqueued_by_name_is_a_task():
+    timed = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert names_enqueued() | timed <= set(tasks())
+
+
+def test_a_task_is_enqueued_by_a_name_that_can_be_read():
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("delay", "apply_async", "send_task"):
+                assert path.name == "queue.py", f"{path.relative_to(ROOT)}:{node.lineno}: queue.after_commit enqueues"
+
+
+def test_a_task_ends_before_the_broker_hands_it_to_another():
+    visible_again = settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
+    assert not [name for name, task in tasks().items() if not task.soft_time_limit < task.time_limit < visible_again]
+
+
+def test_a_timed_task_that_waited_longer_than_its_turn_is_dropped():
+    for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
+        assert entry["options"]["expires"] <= entry["schedule"], name
 
 
 def test_no_column_sets_its_own_time():
