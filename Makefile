@@ -7,7 +7,7 @@ LINT_ENV := SECRET_KEY=lint DATABASE_URL=postgres://lint@127.0.0.1:1/lint
 TYPED := $(filter-out portal/web,$(wildcard portal/*)) scripts
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench requirements vendor clean
+.PHONY: help run test prove check bench requirements vendor clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,6 +20,10 @@ test: ## Install what the tests need and run them all
 	@$(PYTHON) scripts/bootstrap.py --dev
 	@command -v chromium >/dev/null || echo "No chromium here, so no page is opened in a browser: apt install chromium"
 	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+prove: ## Run every proof at full size (half an hour) and write docs/proof.md
+	@$(PYTHON) scripts/bootstrap.py --dev
+	@PROVE=1 $(BIN)/pytest -m proof --proof docs/proof.md $(ARGS)
 
 check: ## Lint, types, walls, migrations
 	@$(PYTHON) scripts/bootstrap.py --dev
