@@ -175,6 +175,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
     "socket_timeout": 10,
     "socket_connect_timeout": 2,
+    "max_retries": 0,  # a page does not wait six seconds for a broker that is down: the sweeper finds what was not sent
 }
 # How long an asked step stays its worker's: longer than any call to a cloud may take
 PROVISIONING_LEASE_S = env.integer("PROVISIONING_LEASE_S", 150)
@@ -191,6 +192,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
     "metering.meter": {"task": "metering.meter", "schedule": 3600},
     "metering.sweep": {"task": "metering.sweep", "schedule": 300},
+}
+# One that waited longer than its turn is dropped: behind a long queue it would only enqueue again what already waits
+CELERY_BEAT_SCHEDULE = {
+    name: {"options": {"expires": entry["schedule"]}, **entry} for name, entry in CELERY_BEAT_SCHEDULE.items()
 }
 
 # The API
