@@ -1,8 +1,11 @@
 """Days and months of a place as stretches of UTC, so that no engine has to know time zones."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+PERIOD = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ def days_of(period: str) -> tuple[date, date]:
     """The first and the last day of a month."""
     first = date.fromisoformat(f"{period}-01")
     return first, next_month(first) - timedelta(days=1)
+
+
+def is_period(text: str) -> bool:
+    """Whether it names a month of this century, as "2026-06"."""
+    return PERIOD.fullmatch(text) is not None
 
 
 def next_month(day: date) -> date:

@@ -20,9 +20,17 @@ logger = logging.getLogger(__name__)
 LOST_AFTER = timedelta(minutes=5)
 
 
-@transaction.atomic
 def write_export(pk: uuid.UUID) -> None:
-    """Make the file of a waiting export; one that is settled stays as it is."""
+    """Make the file of a waiting export; one that is settled stays as it is, one that cannot be made has failed and says why."""
+    try:
+        _write(pk)
+    except Exception as error:
+        logger.exception("export %s", pk)
+        _fail(pk, f"Concord itself failed: {type(error).__name__}.")
+
+
+@transaction.atomic
+def _write(pk: uuid.UUID) -> None:
     export = Export.objects.select_for_update(of=("self",)).select_related("organization").get(pk=pk)
     if export.state != ExportState.WAITING:
         return
@@ -41,6 +49,15 @@ def write_export(pk: uuid.UUID) -> None:
     if findings:
         logger.error("export %s breaks the lint: %s", pk, export.error)
     record("metering.write_export", export, actor=Actor.system(), outcome=done, reason=export.error, rows=written.rows)
+
+
+@transaction.atomic
+def _fail(pk: uuid.UUID, reason: str) -> None:
+    export = Export.objects.select_for_update(of=("self",)).select_related("organization").get(pk=pk)
+    if export.state == ExportState.WAITING:
+        export.state, export.error, export.ready_at = ExportState.FAILED, reason, clock.now()
+        export.save()
+        record("metering.write_export", export, actor=Actor.system(), outcome="failed", reason=reason)
 
 
 def lost_exports(at: datetime) -> QuerySet[Export]:

@@ -202,6 +202,29 @@ class Budget(Base):
         return str(self.scope.path)
 
 
+class BudgetMonth(Base):
+    """How a budget stands in one month, as of the last look; `told` are the marks that its people were told of."""
+
+    budget = models.ForeignKey(Budget, models.CASCADE, related_name="months")
+    period = models.CharField(max_length=7)
+    accrued = cost_field(default=Decimal(0))
+    per_hour = cost_field(default=Decimal(0))
+    forecast = cost_field(default=Decimal(0))
+    as_of = models.DateTimeField(default=clock.now)
+    told: Any = ArrayField(models.PositiveSmallIntegerField(), default=list)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["budget", "period"], name="one_standing_per_month"),)
+
+    def __str__(self) -> str:
+        return f"{self.budget} {self.period}"
+
+    @property
+    def share(self) -> Decimal:
+        """The forecast as a part of the amount: 1 is all of it."""
+        return self.forecast / self.budget.amount if self.budget.amount else Decimal(bool(self.forecast))
+
+
 class ExportFormat(models.TextChoices):
     PARQUET = "parquet"
     CSV = "csv"

@@ -2,24 +2,27 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Sum, UUIDField, Value, When
 
 from portal.access.models import Scope
+from portal.access.resolver import paths_of
 from portal.catalogue.models import Component, Offering, Plan
+from portal.clouds.models import Connection
 from portal.core import clock
 from portal.core.errors import NotFound
 from portal.core.money import EXACT
 from portal.metering import budgets
 from portal.metering.budgets import BudgetState, Outlook
 from portal.metering.calendars import days_of, period_at
-from portal.metering.lifelines import connections_named
-from portal.metering.models import LIFELINES, Budget, DailyCost, DailyPresence, Export, Watermark
+from portal.metering.models import LIFELINES, Budget, BudgetMonth, DailyCost, DailyPresence, Export, Watermark
 from portal.users.actor import Actor
+
+KEYS = ("day", "tenant_path", "offering_id", "connection_id", "currency", "is_rated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +76,84 @@ class DayCost:
     cost: Decimal
 
 
-def costs_visible_to(actor: Actor, period: str) -> QuerySet[DailyCost]:
-    """The roll-up of a month ("2026-06"), as far as she may see cost."""
+@dataclass(frozen=True, slots=True)
+class MonthLine:
+    """One day of one service of one tenant in one cloud; without a price also the component and plan that lack it."""
+
+    day: date
+    tenant_path: str
+    tenant: str
+    offering_id: uuid.UUID
+    service: str
+    connection_id: uuid.UUID
+    cloud: str
+    currency: str
+    is_rated: bool
+    unpriced_id: uuid.UUID | None
+    component: str
+    plan: str
+    unit: str
+    cost: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The root of a tree: whose calendar and currency hold below it, and up to when its hours are in the ledger."""
+
+    pk: uuid.UUID
+    name: str
+    path: str
+    zone: str
+    currency: str
+    metered_until: datetime | None
+
+    @property
+    def period(self) -> str:
+        """The month it is there."""
+        return period_at(clock.now(), self.zone)
+
+
+def costs_visible_to(actor: Actor, period: str, *, below: str = "") -> QuerySet[DailyCost]:
+    """The roll-up of a month ("2026-06"), as far as she may see cost; `below`: at or below the scope of this path."""
     rows: QuerySet[DailyCost] = DailyCost.objects.visible_to(actor).filter(day__range=days_of(period))
-    return rows
+    return rows.filter(project__path__within=below) if below else rows
 
 
-def cost_by_tenant(actor: Actor, period: str) -> list[CostRow]:
+def month_lines(actor: Actor, period: str, *, below: str = "") -> list[MonthLine]:
+    """All that the page of a month says, in one query: what is priced by day, tenant, service and cloud, and what is not."""
+    rows = costs_visible_to(actor, period, below=below).annotate(
+        lacking=Case(When(is_rated=False, then=F("component_id")), output_field=UUIDField(null=True)),
+        lacking_plan=Case(When(is_rated=False, then=F("plan_id")), output_field=UUIDField(null=True)),
+        lacking_unit=Case(When(is_rated=False, then=F("unit")), default=Value("")),
+    )
+    sums = rows.values(*KEYS, "lacking", "lacking_plan", "lacking_unit").annotate(
+        cost_sum=Sum("cost"), quantity_sum=Sum("quantity")
+    )
+    named = sums.annotate(
+        tenant=_name_of(Scope, "tenant_path", "path"),
+        service=_name_of(Offering, "offering_id"),
+        cloud=_name_of(Connection, "connection_id"),
+        component=_name_of(Component, "lacking"),
+        plan=_name_of(Plan, "lacking_plan"),
+    )
+    return [_month_line(row) for row in named.order_by("day", "tenant_path", "offering_id", "connection_id")]
+
+
+def cost_by_tenant(actor: Actor, period: str, *, below: str = "") -> list[CostRow]:
     """A month by tenant, service and cloud, the dearest first."""
-    keys = ("tenant_path", "offering_id", "connection_id", "currency")
-    rows = list(costs_visible_to(actor, period).values_list(*keys).annotate(total=Sum("cost")))
-    tenants = _names(Scope, {_last(path) for path, *_ in rows})
-    services = _names(Offering, {row[1] for row in rows})
-    clouds = {uuid.UUID(pk): name for pk, name, _provider in connections_named({row[2] for row in rows})}
-    found = [
-        CostRow(_last(path), tenants[_last(path)], offering, services[offering], cloud, clouds[cloud], currency, cost)
-        for path, offering, cloud, currency, cost in rows
-    ]
-    return sorted(found, key=lambda row: (-row.cost, row.tenant, row.service, row.cloud))
+    return by_tenant(month_lines(actor, period, below=below))
+
+
+def by_tenant(lines: Iterable[MonthLine]) -> list[CostRow]:
+    """Lines of a month added up by tenant, service and cloud, the dearest first."""
+    sums: dict[CostRow, Decimal] = {}
+    for line in lines:
+        whose, what = (_last(line.tenant_path), line.tenant), (line.offering_id, line.service)
+        key = CostRow(*whose, *what, line.connection_id, line.cloud, line.currency, Decimal())
+        sums[key] = sums.get(key, Decimal()) + line.cost
+    rows = [replace(key, cost=cost) for key, cost in sums.items()]
+    return sorted(rows, key=lambda row: (-row.cost, row.tenant, row.service, row.cloud))
 
 
 def totals(rows: Iterable[CostRow]) -> dict[str, Decimal]:
@@ -109,23 +172,30 @@ def cost_by_day(actor: Actor, period: str, *, project: Scope | None = None) -> l
     return [DayCost(*row) for row in days]
 
 
-def completeness(actor: Actor, period: str) -> Completeness:
+def completeness(actor: Actor, period: str, *, below: str = "") -> Completeness:
     """Hours seen of hours alive in a month, of everything she may see."""
     rows = DailyPresence.objects.visible_to(actor).filter(day__range=days_of(period))
+    rows = rows.filter(project__path__within=below) if below else rows
     sums = rows.aggregate(alive=Sum("hours_alive"), seen=Sum("hours_seen"))
     return Completeness(sums["alive"] or Decimal(), sums["seen"] or Decimal())
 
 
 def unpriced(actor: Actor, period: str) -> list[Unpriced]:
     """What was used in a month and has no price, by component and plan."""
-    keys = ("offering_id", "plan_id", "component_id", "unit")
-    rows = costs_visible_to(actor, period).filter(is_rated=False).values_list(*keys)
-    sums = list(rows.annotate(total=Sum("quantity"), since=Min("day")))
-    offerings, plans = _names(Offering, {row[0] for row in sums}), _names(Plan, {row[1] for row in sums})
-    parts = _names(Component, {row[2] for row in sums})
+    return lacking_a_price(month_lines(actor, period))
+
+
+def lacking_a_price(lines: Iterable[MonthLine]) -> list[Unpriced]:
+    """What has no price among the lines of a month, by component and plan."""
+    found: dict[tuple[Any, ...], tuple[Decimal, date]] = {}
+    for line in lines:
+        if not line.is_rated and line.unpriced_id:
+            key = (line.service, line.plan, line.component, line.unpriced_id, line.unit)
+            quantity, since = found.get(key, (Decimal(), line.day))
+            found[key] = (quantity + line.quantity, min(since, line.day))
     return [
-        Unpriced(offerings[offering], plans[plan], parts[part], part, quantity, unit, since)
-        for offering, plan, part, unit, quantity, since in sums
+        Unpriced(service, plan, part, pk, quantity, unit, since)
+        for (service, plan, part, pk, unit), (quantity, since) in found.items()
     ]
 
 
@@ -165,6 +235,30 @@ def budgets_visible_to(actor: Actor) -> QuerySet[Budget]:
     return found
 
 
+def standings_visible_to(actor: Actor, period: str, *, below: str = "") -> list[BudgetMonth]:
+    """How the budgets that she may see stand or stood in a month, the fullest first."""
+    seen = Budget.objects.visible_to(actor)
+    seen = seen.filter(scope__path__within=below) if below else seen
+    found = BudgetMonth.objects.filter(budget__in=seen, period=period).select_related("budget__scope")
+    return sorted(found, key=lambda month: -month.share)
+
+
+def budget_visible_to(actor: Actor, pk: uuid.UUID | str) -> Budget:
+    """One budget, or NotFound."""
+    found = budgets_visible_to(actor).filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def organizations_with(actor: Actor, permission: str) -> list[Organization]:
+    """The organizations in or below which she holds a permission, with their calendar and how far the ledger is."""
+    ids = {uuid.UUID(path.partition(".")[0]) for path in paths_of(actor, permission)}
+    until = Watermark.objects.filter(source=LIFELINES).values("until")[:1]
+    rows = Scope.objects.filter(pk__in=ids).order_by("name", "pk").annotate(metered_until=Subquery(until))
+    return [Organization(*row) for row in rows.values_list("pk", "name", "path", "zone", "currency", "metered_until")]
+
+
 def exports_visible_to(actor: Actor) -> QuerySet[Export]:
     """Exports of the organizations whose cost she may export, newest first."""
     found: QuerySet[Export] = Export.objects.visible_to(actor).select_related("organization", "asked_by")
@@ -181,7 +275,7 @@ def export_visible_to(actor: Actor, pk: uuid.UUID | str) -> Export:
 
 def metered_until() -> datetime | None:
     """Up to when the ledger is whole; None before the first run."""
-    return Watermark.objects.filter(source=LIFELINES).values_list("until", flat=True).first()
+    return budgets.metered_until()
 
 
 def current_period(organization: Scope) -> str:
@@ -193,8 +287,16 @@ def _last(path: str) -> uuid.UUID:
     return uuid.UUID(path.rpartition(".")[2])
 
 
-def _names(model: Any, ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
-    return dict(model.objects.filter(pk__in=ids).values_list("pk", "name"))
+def _name_of(model: Any, outer: str, key: str = "pk") -> Any:
+    """The name of what a group of rows points to, looked up once a group."""
+    return Subquery(model.objects.filter(**{key: OuterRef(outer)}).order_by().values("name")[:1])
+
+
+def _month_line(row: dict[str, Any]) -> MonthLine:
+    known: dict[str, Any] = {name: row[name] for name in KEYS}
+    named: dict[str, Any] = {name: row[name] or "" for name in ("tenant", "service", "cloud", "component", "plan")}
+    lacks: dict[str, Any] = {"unpriced_id": row["lacking"], "unit": row["lacking_unit"]}
+    return MonthLine(**known, **named, **lacks, cost=row["cost_sum"], quantity=row["quantity_sum"])
 
 
 def _by_thing(rows: Iterable[tuple[uuid.UUID, str, Decimal]]) -> dict[uuid.UUID, dict[str, Decimal]]:

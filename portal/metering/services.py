@@ -1,6 +1,5 @@
 """What people ask of metering: meter now, a budget, an export; and the check that an order asks for before it exists."""
 
-import re
 import uuid
 from decimal import Decimal
 from pathlib import Path
@@ -11,18 +10,17 @@ from django.utils.translation import gettext as _
 from portal.access.guard import permissions_of, require
 from portal.access.models import Scope, ScopeKind
 from portal.core import blobs, clock
-from portal.core.errors import Conflict, Forbidden, Invalid
+from portal.core.errors import Conflict, Forbidden, Invalid, Unavailable
 from portal.core.queue import after_commit
 from portal.events.services import record
-from portal.metering import budgets
+from portal.metering import budgets, standings
 from portal.metering.budgets import BudgetState, OpenBelow
-from portal.metering.calendars import period_at
+from portal.metering.calendars import is_period, period_at
 from portal.metering.models import Budget, Export, ExportFormat, ExportState, usual_thresholds
 from portal.metering.queries import budgets_above
 from portal.users.actor import Actor
 
 LARGEST_BUDGET = Decimal(10) ** 12
-PERIOD = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 
 
 @transaction.atomic
@@ -50,6 +48,7 @@ def set_budget(scope: Scope, amount: Decimal, *, actor: Actor, thresholds: list[
     budget, _made = Budget.objects.update_or_create(scope=scope, defaults=values)
     old = str(before.amount) if before else None
     record("metering.set_budget", budget, actor=actor, amount=str(amount), before=old, thresholds=marks)
+    standings.refresh([budget], at=clock.now(), anew=True)
     return budget
 
 
@@ -85,7 +84,7 @@ def request_export(organization: Scope, period: str, *, actor: Actor, format: st
         fields["organization"] = [_("Choose the organization.")]
     if format not in ExportFormat.values:
         fields["format"] = [_("Choose one of the formats.")]
-    if not PERIOD.fullmatch(period) or period > period_at(clock.now(), organization.zone):
+    if not is_period(period) or period > period_at(clock.now(), organization.zone):
         fields["period"] = [_("Choose a month that has begun, for example 2026-06.")]
     if fields:
         raise Invalid(_("Check the fields that are marked."), fields=fields)
@@ -102,4 +101,7 @@ def open_export(export: Export, *, actor: Actor) -> Path:
     if export.state != ExportState.READY:
         raise Conflict(_("The file is not ready."))
     record("metering.download_export", export, actor=actor, sha256=export.blob)
-    return blobs.path_of(export.blob)
+    try:
+        return blobs.path_of(export.blob)
+    except (FileNotFoundError, blobs.Damaged) as error:
+        raise Unavailable(_("The stored file is lost or damaged. Ask for the export again.")) from error

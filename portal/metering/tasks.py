@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from portal.core import clock, queue
-from portal.metering import exporting, ledger
+from portal.metering import exporting, ledger, standings
 from portal.metering.provisioned import Provisioned
 
 
@@ -16,6 +16,7 @@ def meter() -> None:
     with ledger.turn() as is_mine:
         if is_mine:
             ledger.meter(Provisioned())
+            standings.refresh(at=clock.now())
 
 
 @shared_task(name="metering.rate", soft_time_limit=540, time_limit=600)
@@ -31,6 +32,7 @@ def write_export(export_id: str) -> None:
 
 @shared_task(name="metering.sweep", soft_time_limit=60, time_limit=90)
 def sweep() -> None:
-    """Hand out exports whose message was lost; asked twice it does no harm."""
+    """Hand out exports whose message was lost, and look at every budget; asked twice it does no harm."""
     for pk in exporting.lost_exports(clock.now()).values_list("pk", flat=True)[:100]:
         queue.after_commit("metering.write_export", pk)
+    standings.refresh(at=clock.now())
