@@ -224,6 +224,16 @@ class BudgetMonth(Base):
         """The forecast as a part of the amount: 1 is all of it."""
         return self.forecast / self.budget.amount if self.budget.amount else Decimal(bool(self.forecast))
 
+    @property
+    def left(self) -> Decimal:
+        """What the month leaves of the budget; below zero when it passes it."""
+        return self.budget.amount - self.forecast
+
+    @property
+    def over(self) -> Decimal:
+        """By how much it passes it."""
+        return max(-self.left, Decimal())
+
 
 class ExportFormat(models.TextChoices):
     PARQUET = "parquet"

@@ -47,6 +47,11 @@ class Completeness:
     hours_seen: Decimal
 
     @property
+    def hours_missing(self) -> Decimal:
+        """Hours that nobody saw."""
+        return self.hours_alive - self.hours_seen
+
+    @property
     def percent(self) -> Decimal | None:
         """Of a hundred, to one decimal, rounded down so that only all is 100; None where nothing lived."""
         if not self.hours_alive:
@@ -241,6 +246,12 @@ def standings_visible_to(actor: Actor, period: str, *, below: str = "") -> list[
     seen = seen.filter(scope__path__within=below) if below else seen
     found = BudgetMonth.objects.filter(budget__in=seen, period=period).select_related("budget__scope")
     return sorted(found, key=lambda month: -month.share)
+
+
+def standing_of(budget: Budget) -> BudgetMonth | None:
+    """How a budget stood when it was looked at last."""
+    found = BudgetMonth.objects.filter(budget=budget).select_related("budget__scope")
+    return found.order_by("-period").first()
 
 
 def budget_visible_to(actor: Actor, pk: uuid.UUID | str) -> Budget:

@@ -1,8 +1,9 @@
 """How every budget stands: written after each run of the ledger for the pages to read, with word at each mark that is passed."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import transaction
 
@@ -16,6 +17,9 @@ from portal.notices.services import notify
 from portal.users.actor import Actor
 from portal.users.models import User
 
+DAY = timedelta(days=1)
+LATE = timedelta(hours=48)
+"""What the ledger learns this late still changes a month that is over."""
 FIGURES = ("accrued", "per_hour", "forecast", "as_of", "told")
 
 
@@ -24,10 +28,16 @@ def refresh(chosen: Iterable[Budget] | None = None, *, at: datetime, anew: bool 
     """Write down how budgets (all of them unless named) stand in their month, and tell of each mark once a month.
 
     Two runs at once write one after the other, so nobody is told twice. `anew`: the amount was changed, so a mark that is
-    not passed any more may be told of again.
+    not passed any more may be told of again. In the first days of a month the one before is brought to its end.
     """
     found = {each.pk: each for each in (Budget.objects.select_related("scope") if chosen is None else chosen)}
-    outlooks = budgets.outlooks(found.values(), at=at)
+    before = at - LATE
+    moments = (at,) if (before - DAY).month == (at + DAY).month else (before, at)
+    for moment in moments:
+        _refresh(found, budgets.outlooks(found.values(), at=moment), at, anew)
+
+
+def _refresh(found: Mapping[UUID, Budget], outlooks: Mapping[UUID, Outlook], at: datetime, anew: bool) -> None:
     fresh = [BudgetMonth(budget_id=pk, period=seen.period, as_of=at) for pk, seen in outlooks.items()]
     BudgetMonth.objects.bulk_create(fresh, ignore_conflicts=True)
     months = BudgetMonth.objects.select_for_update().filter(budget__in=outlooks).order_by("pk")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.web import choices, events, home, inbox, notices, profile, scopes, signin, style
+from portal.web import budgets, choices, cost, events, exports, home, inbox, notices, profile, scopes, signin, style
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -12,6 +12,14 @@ urlpatterns = [
     path("theme/", choices.choose_theme, name="choose-theme"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/<uuid:pk>/", inbox.approval, name="approval"),
+    path("cost/", cost.cost, name="cost"),
+    path("cost/meter/", cost.meter_now, name="meter-now"),
+    path("budgets/set/", budgets.set_budget, name="budget-set"),
+    path("budgets/<uuid:pk>/", budgets.budget, name="budget"),
+    path("budgets/<uuid:pk>/remove/", budgets.remove_budget, name="budget-remove"),
+    path("exports/", exports.exports, name="exports"),
+    path("exports/<uuid:pk>/", exports.export, name="export"),
+    path("exports/<uuid:pk>/download/", exports.download, name="export-download"),
     path("scopes/", scopes.scopes, name="scopes"),
     path("scopes/<uuid:pk>/", scopes.scope, name="scope"),
     path("events/", events.events, name="events"),
