@@ -133,6 +133,16 @@ class Resource(Base):
         return self.state == self.desired
 
     @property
+    def ends_soon(self) -> bool:
+        return self.ends_at is not None and self.ends_at <= clock.now() + ENDS_SOON
+
+    @property
+    def address(self) -> str:
+        """Where it answers, as the cloud showed it; empty while it does not."""
+        addresses = self.observed.get("addresses") or [""]
+        return str(addresses[0])
+
+    @property
     def is_there(self) -> bool:
         """Whether the cloud has, or may have, something of it."""
         return self.state not in (ResourceState.PLANNED, ResourceState.GONE)

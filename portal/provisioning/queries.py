@@ -8,9 +8,10 @@ from django.db.models import Q, QuerySet
 
 from portal.access.models import Scope
 from portal.access.resolver import scope_ids
+from portal.core import clock, parcels
 from portal.core.errors import NotFound
 from portal.core.journal import OPEN_STATES, StepState
-from portal.provisioning.models import Desired, Lifeline, Resource, ResourceState, Step, Sync
+from portal.provisioning.models import Desired, Lifeline, Resource, ResourceShare, ResourceState, Step, Sync
 from portal.users.actor import Actor
 
 PARTS = ("project", "connection__scope", "connection__provider", "version__offering", "plan")
@@ -39,12 +40,37 @@ def resource_visible_to(actor: Actor, pk: UUID | str) -> Resource:
 
 def steps_of(resource: Resource) -> QuerySet[Step]:
     """What was asked of the cloud about it, oldest first."""
-    return Step.objects.filter(resource=resource).order_by("created_at", "id")
+    return Step.objects.filter(resource=resource).select_related("asked_by").order_by("created_at", "id")
 
 
 def lifelines_of(resource: Resource) -> QuerySet[Lifeline]:
     """Its life, oldest first."""
     return Lifeline.objects.filter(resource=resource).order_by("period")
+
+
+def shares_of(resource: Resource) -> QuerySet[ResourceShare]:
+    """Who may do what with it by a share that holds now, what ends first on top."""
+    live = ResourceShare.objects.filter(content_object=resource, expires__gt=clock.now())
+    return live.select_related("user", "permission").order_by("expires", "pk")
+
+
+def share_of(resource: Resource, pk: int) -> ResourceShare:
+    """One of them, or NotFound."""
+    found = shares_of(resource).filter(pk=pk).select_related("content_object__project").first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def has_secret_for(actor: Actor, resource: Resource) -> bool:
+    """Whether a connection string waits to be read by her."""
+    return parcels.waiting(resource.hold_key, for_user_id=actor.user.pk) is not None
+
+
+def resources_in(resources: QuerySet[Resource], path: str) -> QuerySet[Resource]:
+    """Those of a scope and all below it; what is found and nobody's counts where its connection is owned."""
+    ours = Q(project__path__within=path)
+    return resources.filter(ours | Q(project=None, connection__scope__path__within=path))
 
 
 def syncs_of(connection: Any) -> QuerySet[Sync]:

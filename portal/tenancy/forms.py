@@ -11,6 +11,33 @@ from portal.access.models import Role, Scope
 from portal.users.models import User, UserKind
 
 
+class PersonField(forms.CharField):
+    """A person or service account by sign-in name or e-mail address, whole; cleans to the User."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        given = {"label": _("Who"), "max_length": 150, "help_text": _("A sign-in name or e-mail address, whole."), **kwargs}
+        super().__init__(**given)
+
+    def clean(self, value: Any) -> Any:
+        name = str(super().clean(value)).strip()
+        known = User.objects.filter(Q(username=name) | Q(email__iexact=name), is_active=True)
+        found = list(known.exclude(kind_of_user=UserKind.SYSTEM)[:2])
+        if len(found) != 1:
+            raise forms.ValidationError(_("Nobody here is known by exactly this name."))
+        return found[0]
+
+
+class UntilField(forms.DateField):
+    """A day that something holds through; cleans to its last moment in UTC, or None."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"label": _("Until"), "widget": forms.DateInput(attrs={"type": "date"}), **kwargs})
+
+    def clean(self, value: Any) -> Any:
+        day = super().clean(value)
+        return datetime.combine(day, time.max, UTC) if day else None
+
+
 class ScopeForm(forms.Form):
     """A new tenant or project."""
 
@@ -21,25 +48,12 @@ class ScopeForm(forms.Form):
 class RoleForm(forms.Form):
     """A role for a person at a scope. `given()` is what the service takes."""
 
-    username = forms.CharField(label=_("Who"), max_length=150, help_text=_("Her sign-in name or e-mail address."))
+    username = PersonField()
     role = forms.ModelChoiceField(label=_("Role"), queryset=Role.objects.none(), empty_label=None)
-    expires = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    expires = UntilField(required=False)
 
     def __init__(self, scope: Scope, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         known = Role.objects.filter(Q(scope=None) | Q(scope__path__above=scope.path)).order_by("name")
         field: Any = self.fields["role"]
         field.queryset = known
-
-    def clean_username(self) -> User:
-        name = self.cleaned_data["username"].replace("\x00", "").strip()
-        found = User.objects.filter(Q(username=name) | Q(email__iexact=name), is_active=True).exclude(
-            kind_of_user=UserKind.SYSTEM
-        )
-        if found.count() != 1:
-            raise forms.ValidationError(_("Nobody here is known by exactly this name."))
-        return found.get()
-
-    def clean_expires(self) -> datetime | None:
-        day = self.cleaned_data["expires"]
-        return datetime.combine(day, time.max, UTC) if day else None

@@ -153,13 +153,21 @@ class Shell:
 
 def shell(request: HttpRequest) -> dict[str, Shell]:
     """Context processor: `shell` in every template."""
-    return {"shell": Shell(request)}
+    return {"shell": shell_of(request)}
 
 
-def url_of(name: str) -> str:
+def shell_of(request: HttpRequest) -> Shell:
+    """The frame of this request: one for its view and its templates."""
+    found: Shell | None = getattr(request, "shell", None)
+    if found is None:
+        found = request.shell = Shell(request)  # type: ignore[attr-defined]
+    return found
+
+
+def url_of(name: str, *args: Any) -> str:
     """The address of a place, empty where this installation has no such page."""
     try:
-        return reverse(name)
+        return reverse(name, args=args)
     except NoReverseMatch:
         return ""
 

@@ -2,7 +2,22 @@
 
 from django.urls import path
 
-from portal.web import budgets, choices, cost, events, exports, home, inbox, notices, profile, scopes, signin, style
+from portal.web import (
+    budgets,
+    choices,
+    cost,
+    events,
+    exports,
+    home,
+    inbox,
+    notices,
+    profile,
+    resource,
+    resources,
+    scopes,
+    signin,
+    style,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -20,6 +35,15 @@ urlpatterns = [
     path("exports/", exports.exports, name="exports"),
     path("exports/<uuid:pk>/", exports.export, name="export"),
     path("exports/<uuid:pk>/download/", exports.download, name="export-download"),
+    path("resources/", resources.resources, name="resources"),
+    path("resources/<uuid:pk>/", resource.resource, name="resource"),
+    path("resources/<uuid:pk>/operate/", resource.operate, name="resource-operate"),
+    path("resources/<uuid:pk>/retry/", resource.retry, name="resource-retry"),
+    path("resources/<uuid:pk>/secret/", resource.show_secret, name="resource-secret"),
+    path("resources/<uuid:pk>/rotate/", resource.rotate, name="resource-rotate"),
+    path("resources/<uuid:pk>/end/", resource.end, name="resource-end"),
+    path("resources/<uuid:pk>/share/", resource.share, name="resource-share"),
+    path("resources/<uuid:pk>/share/<int:share_pk>/end/", resource.end_share, name="resource-share-end"),
     path("scopes/", scopes.scopes, name="scopes"),
     path("scopes/<uuid:pk>/", scopes.scope, name="scope"),
     path("events/", events.events, name="events"),
