@@ -1,11 +1,12 @@
 """Reads of the tree, its people and its events, limited to what the actor may see."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
 
 from portal.access.models import Assignment, Scope
-from portal.access.resolver import in_force, paths_of, require
+from portal.access.resolver import in_force, paths_of, require, scope_ids
 from portal.core.errors import NotFound
 from portal.events.models import Event
 from portal.users.actor import Actor
@@ -37,6 +38,33 @@ def people_of(scope: Scope) -> Any:
     """Who holds a role at a scope, there or above it, in force now; the assignment names role, place and end."""
     rows = Assignment.objects.filter(in_force(), scope__path__above=scope.path)
     return rows.select_related("user", "group", "role", "scope").order_by("scope__path", "role__name", "user__name", "pk")
+
+
+def roles_given(actor: Actor) -> Any:
+    """Roles in force in the scopes whose people she manages, what was given last on top."""
+    rows = Assignment.objects.filter(in_force(), scope__in=scope_ids(actor, "manage_members"))
+    return rows.select_related("user", "group", "role", "scope", "granted_by").order_by("-created_at", "-pk")
+
+
+def role_counts(actor: Actor, soon: datetime) -> dict[str, int]:
+    """Of those: how many people hold one (`people`), how many have no end (`endless`) and how many end until then (`ending`)."""
+    counts: dict[str, int] = (
+        roles_given(actor)
+        .order_by()
+        .aggregate(
+            people=Count("user", distinct=True),
+            endless=Count("pk", filter=Q(expires=None)),
+            ending=Count("pk", filter=Q(expires__lte=soon)),
+        )
+    )
+    return counts
+
+
+def assignment_at(scope: Scope, pk: Any) -> Assignment | None:
+    """One role given right at a scope; None where it has ended, or is another's."""
+    found = Assignment.objects.filter(pk=pk, scope=scope).select_related("user", "group", "role", "scope")
+    assignment: Assignment | None = found.first()
+    return assignment
 
 
 def roles_of(actor: Actor) -> Any:

@@ -6,12 +6,13 @@ from uuid import UUID
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from portal.access.guard import holds, require
-from portal.access.models import Scope
+from portal.access.models import Assignment, Scope
+from portal.access.resolver import in_force
 from portal.core.errors import Forbidden, Invalid, NotFound
 from portal.events.services import record
 from portal.users.actor import Actor, Auth
@@ -76,6 +77,14 @@ def end_service_account(account: User, *, actor: Actor) -> User:
 def service_accounts_of(actor: Actor) -> QuerySet[User]:
     """The service accounts she answers for, by name."""
     return User.objects.filter(owner=actor.user, is_active=True).order_by("name", "pk")
+
+
+def service_accounts_in(scope: Scope, actor: Actor) -> QuerySet[User]:
+    """Hers, and those that hold a role at a scope, there or above it; by name, with who answers for each."""
+    held = Assignment.objects.filter(in_force(), scope__path__above=scope.path, user__kind_of_user=UserKind.SERVICE)
+    known = Q(owner=actor.user) | Q(pk__in=held.values("user"))
+    found = User.objects.filter(known, kind_of_user=UserKind.SERVICE, is_active=True)
+    return found.select_related("owner").order_by("name", "pk")
 
 
 def service_account_of(actor: Actor, pk: UUID | str) -> User:

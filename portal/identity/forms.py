@@ -11,6 +11,7 @@ from portal.access.permissions import PERMISSIONS
 from portal.core import clock
 from portal.identity.accounts import service_accounts_of
 from portal.identity.tokens import LONGEST
+from portal.tenancy.forms import PersonField
 from portal.users.actor import Actor
 from portal.users.models import User
 
@@ -26,6 +27,15 @@ class SignInForm(forms.Form):
         max_length=200,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class ServiceAccountForm(forms.Form):
+    """A new service account, and who answers for it."""
+
+    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What it does, for example ci-deploy."))
+    owner = PersonField(
+        label=_("Who answers for it"), required=False, help_text=_("A sign-in name or e-mail address; empty is you.")
     )
 
 

@@ -12,7 +12,7 @@ from portal.users.models import User, UserKind
 
 
 class PersonField(forms.CharField):
-    """A person or service account by sign-in name or e-mail address, whole; cleans to the User."""
+    """A person or service account by sign-in name or e-mail address, whole; cleans to the User, or None where it may be empty."""
 
     def __init__(self, **kwargs: Any) -> None:
         given = {"label": _("Who"), "max_length": 150, "help_text": _("A sign-in name or e-mail address, whole."), **kwargs}
@@ -20,6 +20,8 @@ class PersonField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         name = str(super().clean(value)).strip()
+        if not name:
+            return None
         known = User.objects.filter(Q(username=name) | Q(email__iexact=name), is_active=True)
         found = list(known.exclude(kind_of_user=UserKind.SYSTEM)[:2])
         if len(found) != 1:
@@ -43,6 +45,25 @@ class ScopeForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=120)
     cost_centre = forms.CharField(label=_("Cost centre"), max_length=40, required=False)
+
+
+class RenameForm(forms.Form):
+    """Another name for a scope."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+
+
+class QuotaForm(forms.Form):
+    """At most so much of one dimension."""
+
+    dimension = forms.RegexField(
+        r"^[a-z][a-z0-9_]*$",
+        label=_("Of what"),
+        max_length=40,
+        help_text=_("As offerings count it: servers, databases, storage_gib."),
+        error_messages={"invalid": _("Lower-case letters, digits and underscores.")},
+    )
+    limit = forms.IntegerField(label=_("At most"), min_value=0, max_value=2**53 - 1)
 
 
 class RoleForm(forms.Form):

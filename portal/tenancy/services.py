@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 
 from portal.access.guard import permissions_at, require
 from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeShare, ScopeState
-from portal.core import clock, registry
+from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, Refused
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.tenancy.models import Quota
+from portal.tenancy.queries import still_in
 from portal.users.actor import Actor
 from portal.users.models import User
 
@@ -71,7 +72,7 @@ def create_project(
 @transaction.atomic
 def rename_scope(scope: Scope, name: str, *, actor: Actor) -> Scope:
     """Call it otherwise; its id, and so every link to it, stays."""
-    require(actor, _manages(scope), scope)
+    require(actor, manages(scope), scope)
     scope = Scope.objects.select_for_update().get(pk=scope.pk)
     before, scope.name = scope.name, _clean(name)
     if before != scope.name:
@@ -84,12 +85,11 @@ def rename_scope(scope: Scope, name: str, *, actor: Actor) -> Scope:
 @transaction.atomic
 def close_scope(scope: Scope, *, actor: Actor) -> Scope:
     """Close what is empty: nothing is ordered in it from here on. Refused while something in it is still there."""
-    require(actor, _manages(scope), scope)
+    require(actor, manages(scope), scope)
     scope = Scope.objects.select_for_update().get(pk=scope.pk)
     if scope.state == ScopeState.CLOSED:
         return scope
-    left = list(Scope.objects.filter(parent=scope).exclude(state=ScopeState.CLOSED))
-    left += [thing for belonging in registry.load("PORTAL_BELONGINGS") for thing in belonging().of_scope(scope)]
+    left = still_in(scope)
     if left:
         names = ", ".join(str(thing) for thing in left[:5])
         raise Refused(_("%(count)s things are still in it: %(names)s.") % {"count": len(left), "names": names})
@@ -213,7 +213,8 @@ def _slug(name: str) -> str:
     return slugify(name, allow_unicode=True)[:120]
 
 
-def _manages(scope: Scope) -> str:
+def manages(scope: Scope) -> str:
+    """The permission that renaming or closing this scope takes."""
     return "manage_projects" if scope.scope_kind == ScopeKind.PROJECT else "manage_tenants"
 
 

@@ -37,7 +37,14 @@ NAV = [
     Place("money", _("Exports"), "exports", "download", "export_cost", ("export",)),
     Place("clouds", _("Connections"), "connections", "cloud", "view_connection", ("connection",)),
     Place("clouds", _("Queue"), "queue", "activity", "view_platform"),
-    Place("organization", _("Projects and people"), "scopes", "sitemap", "view_scope", ("scope",)),
+    Place(
+        "organization",
+        _("Projects and people"),
+        "scopes",
+        "sitemap",
+        "view_scope",
+        ("scope", "role", "quota", "service-account"),
+    ),
     Place("organization", _("Events"), "events", "history", "view_event", ("event",)),
 ]
 

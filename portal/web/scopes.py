@@ -1,16 +1,29 @@
-"""The tree of organizations, tenants and projects, and who is in each."""
+"""The tree of organizations, tenants and projects, and one of them: people, quotas, service accounts, what happened."""
 
 import uuid
 
+from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
+from portal.access.guard import holds
+from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.access.queries import events_visible_to, people_of, scope_for, scopes_with_people
+from portal.identity.accounts import service_accounts_in
+from portal.identity.forms import ServiceAccountForm
+from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
+from portal.tenancy.queries import still_in
+from portal.tenancy.quotas import room_in
+from portal.tenancy.services import manages
+from portal.users.actor import Actor
+from portal.web.bars import Bar, bar
 from portal.web.events import page_number
 
 ROWS = 50
+MOST_NAMED = 5
 
 
 @login_required
@@ -22,8 +35,58 @@ def scopes(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def scope(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """One scope: its facts, who may do what in it and from where, and what happened."""
-    found = scope_for(request.actor, pk)
+    """One scope: who may do what in it and from where, its quotas, what happened, and what she may change."""
+    return show(request, scope_for(request.actor, pk))
+
+
+def show(request: HttpRequest, found: Scope, *, status: int = 200, **refused: forms.Form) -> HttpResponse:
+    """The page; `refused` are forms that were sent, by name, shown open with what was typed."""
+    actor: Actor = request.actor
     page = Paginator(people_of(found), ROWS).get_page(page_number(request))
-    recent = events_visible_to(request.actor).filter(scope_path__within=found.path)[:10]
-    return render(request, "access/scope.html", {"scope": found, "page": page, "recent": recent})
+    recent = events_visible_to(actor).filter(scope_path__within=found.path)[:10]
+    allowed = forms_for(actor, found)
+    left = still_in(found) if "close" in allowed else []
+    context = {
+        "scope": found,
+        "page": page,
+        "recent": recent,
+        "forms": {**allowed, **refused},
+        "opened": list(refused),
+        "bars": quota_bars(found),
+        "accounts": service_accounts_in(found, actor) if "account" in allowed else [],
+        "left": left[:MOST_NAMED],
+        "left_more": max(0, len(left) - MOST_NAMED),
+        "ended": request.session.pop("ended-role", None) if "role" in allowed else None,
+    }
+    return render(request, "access/scope.html", context, status=status)
+
+
+def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
+    """The forms of what she may do here, by name, each with ids of its own. A closed scope has none."""
+    if found.state != ScopeState.ACTIVE:
+        return {}
+    permissions = ("manage_tenants", "manage_projects", "manage_members", "manage_quotas", "manage_service_accounts")
+    may = {permission for permission in permissions if holds(actor, permission, found)}
+    allowed: dict[str, forms.Form] = {}
+    if "manage_tenants" in may and found.scope_kind != ScopeKind.PROJECT:
+        allowed["tenant"] = ScopeForm(auto_id="tenant-%s")
+    if "manage_projects" in may and found.scope_kind == ScopeKind.TENANT:
+        allowed["project"] = ScopeForm(auto_id="project-%s")
+    if manages(found) in may:
+        allowed["rename"] = RenameForm(auto_id="rename-%s", initial={"name": found.name})
+        allowed["close"] = forms.Form()
+    if "manage_members" in may:
+        allowed["role"] = RoleForm(found, auto_id="role-%s")
+    if "manage_quotas" in may:
+        allowed["quota"] = QuotaForm(auto_id="quota-%s")
+    if "manage_service_accounts" in may:
+        allowed["account"] = ServiceAccountForm(auto_id="account-%s")
+    return allowed
+
+
+def quota_bars(found: Scope) -> list[Bar]:
+    """Every quota that binds the scope, its own and those above it, with what is used."""
+    return [
+        bar(_("%(dimension)s, %(scope)s") % {"dimension": room.dimension, "scope": room.scope}, room.used, 0, room.limit)
+        for room in room_in(found)
+    ]

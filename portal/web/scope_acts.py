@@ -1,0 +1,165 @@
+"""What is changed on the page of a scope. A refusal stands in the form that was sent, with what was typed."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portal.access.guard import require
+from portal.access.models import Scope
+from portal.access.queries import assignment_at, scope_for
+from portal.core.errors import Invalid, PortalError
+from portal.identity import accounts
+from portal.identity.forms import ServiceAccountForm
+from portal.tenancy import services
+from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
+from portal.users.actor import Actor
+from portal.web.scopes import show
+
+Made = Scope | None
+Do = Callable[[Scope, dict[str, Any], Actor], Made]
+CREATES = {"tenant": ("manage_tenants", services.create_tenant), "project": ("manage_projects", services.create_project)}
+
+
+@login_required
+@require_POST
+def create(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """A tenant or a project in it; goes to what was made."""
+    kind = request.POST.get("kind", "")
+    if kind not in CREATES:
+        raise Invalid(_("A tenant or a project."), fields={"kind": [_("A tenant or a project.")]})
+    permission, service = CREATES[kind]
+    form = ScopeForm(request.POST, auto_id=f"{kind}-%s")
+    return act(request, pk, kind, permission, form, lambda found, given, actor: service(found, actor=actor, **given))
+
+
+@login_required
+@require_POST
+def rename(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Another name."""
+    found = scope_for(request.actor, pk)
+    form = RenameForm(request.POST, auto_id="rename-%s")
+    return act(
+        request,
+        pk,
+        "rename",
+        services.manages(found),
+        form,
+        lambda found, given, actor: services.rename_scope(found, given["name"], actor=actor),
+    )
+
+
+@login_required
+@require_POST
+def close(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Close it, if nothing is in it any more."""
+    found = scope_for(request.actor, pk)
+    form = forms.Form(request.POST)
+    do: Do = lambda found, _given, actor: services.close_scope(found, actor=actor)  # noqa: E731
+    return act(request, pk, "close", services.manages(found), form, do)
+
+
+@login_required
+@require_POST
+def give_role(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Give a person a role here, until a day or without an end."""
+
+    def give(found: Scope, given: dict[str, Any], actor: Actor) -> None:
+        services.assign_role(given["username"], given["role"], found, expires=given["expires"], actor=actor)
+        said = _("%(person)s is %(role)s here from her next click on.")
+        messages.success(request, said % {"person": given["username"], "role": given["role"]})
+
+    form = RoleForm(scope_for(request.actor, pk), request.POST, auto_id="role-%s")
+    return act(request, pk, "role", "manage_members", form, give)
+
+
+@login_required
+@require_POST
+def end_role(request: HttpRequest, pk: uuid.UUID, assignment_pk: uuid.UUID) -> HttpResponse:
+    """Take a role back; the page that follows offers to give it again."""
+    found = scope_for(request.actor, pk)
+    require(request.actor, "manage_members", found)
+    assignment = assignment_at(found, assignment_pk)
+    if assignment is None:
+        messages.info(request, _("This role has ended already."))
+        return redirect("scope", pk)
+    try:
+        services.end_assignment(assignment, actor=request.actor)
+    except PortalError as error:
+        messages.warning(request, str(error))
+        return redirect("scope", pk)
+    request.session["ended-role"] = {
+        "username": assignment.user.username if assignment.user else "",
+        "name": str(assignment.user or assignment.group),
+        "role": str(assignment.role_id),
+        "role_name": str(assignment.role),
+        "expires": assignment.expires.date().isoformat() if assignment.expires else "",
+    }
+    return redirect("scope", pk)
+
+
+@login_required
+@require_POST
+def set_quota(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """How much of one dimension fits here and below."""
+
+    def limit(found: Scope, given: dict[str, Any], actor: Actor) -> None:
+        services.set_quota(found, given["dimension"], given["limit"], actor=actor)
+        messages.success(request, _("The quota of %(dimension)s is set.") % {"dimension": given["dimension"]})
+
+    return act(request, pk, "quota", "manage_quotas", QuotaForm(request.POST, auto_id="quota-%s"), limit)
+
+
+@login_required
+@require_POST
+def create_account(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """A service account; it may do nothing until someone gives it a role."""
+
+    def make(found: Scope, given: dict[str, Any], actor: Actor) -> None:
+        account = accounts.create_service_account(found, given["name"], owner=given["owner"], actor=actor)
+        said = _("%(name)s is made. Its sign-in name is %(username)s; it may do nothing until it is given a role.")
+        messages.success(request, said % {"name": account, "username": account.username})
+
+    form = ServiceAccountForm(request.POST, auto_id="account-%s")
+    return act(request, pk, "account", "manage_service_accounts", form, make)
+
+
+@login_required
+@require_POST
+def end_account(request: HttpRequest, pk: uuid.UUID, account_pk: uuid.UUID) -> HttpResponse:
+    """End a service account of hers."""
+    scope_for(request.actor, pk)
+    account = accounts.service_account_of(request.actor, account_pk)
+    accounts.end_service_account(account, actor=request.actor)
+    messages.success(request, _("%(name)s and every token of it open nothing any more.") % {"name": account})
+    return redirect("scope", pk)
+
+
+def act(request: HttpRequest, pk: uuid.UUID, name: str, permission: str, form: forms.Form, do: Do) -> HttpResponse:
+    """Do what a form asks for; what is refused is said in that form. Goes to what was made, else back to the scope."""
+    found = scope_for(request.actor, pk)
+    require(request.actor, permission, found)
+    if not form.is_valid():
+        return show(request, found, status=422, **{name: form})
+    try:
+        made = do(found, form.cleaned_data, request.actor)
+    except PortalError as error:
+        refuse(form, error)
+        return show(request, scope_for(request.actor, pk), status=422, **{name: form})
+    return redirect("scope", made.pk if made else pk)
+
+
+def refuse(form: forms.Form, error: PortalError) -> None:
+    """The words of a refusal, beside the fields that it names."""
+    for field, said in error.extra.get("fields", {}).items():
+        if field in form.fields:
+            form.add_error(field, said)
+    if not form.errors:
+        form.add_error(None, str(error))
