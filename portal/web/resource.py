@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access.guard import holds, require
 from portal.access.queries import events_visible_to
-from portal.clouds.labels import cause_of, hint_of
+from portal.clouds.labels import cause_of
 from portal.core.errors import Conflict, Invalid, NotFound, Refused
 from portal.core.models import new_id
 from portal.orders.drafts import ItemDraft
@@ -195,7 +195,7 @@ def living(actor: Actor, found: Resource) -> dict[str, Any]:
         "moments": resource_story.moments(found, latest, steps),
         "lives": list(lifelines_of(found))[-5:],
         "cause": cause_of(found.error_kind),
-        "hint": hint_of(found.error_kind),
+        "hint": resource_facts.advice(found.error_kind),
         "acts": resource_facts.acts(found, is_busy=is_busy or found.desired == "gone") if may["operate_resource"] else [],
         "may_retry": bool(found.error) and (may["operate_resource"] or holds(actor, "operate_platform", found)),
         "may_rotate": may["view_secret"] and resource_facts.can_rotate(found, is_busy=is_busy),

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.guard import holds
+from portal.clouds.labels import hint_of
 from portal.clouds.schemas import CAPABILITIES
 from portal.core import clock
 from portal.core.errors import Invalid
@@ -49,6 +50,21 @@ RESTART = Act("restart", gettext_lazy("Restart"), "rotate-clockwise")
 START = Act("start", gettext_lazy("Start"), "bolt")
 
 
+# What to do about a step that failed for good; other kinds of error say it in portal.clouds.labels.
+ADVICE = {
+    "credentials": gettext_lazy("Ask an operator to put new credentials into the connection, then try again."),
+    "permission": gettext_lazy("Ask an operator to give the connection the permission named, then try again."),
+    "quota": gettext_lazy("Ask an operator to raise the account's limit in the cloud, or order elsewhere."),
+    "capacity": gettext_lazy("Try again later, or order another size or region."),
+    "unreachable": gettext_lazy("Try again once the cloud answers; nothing was lost."),
+}
+
+
+def advice(kind: str) -> str:
+    """One sentence on what to do about an error."""
+    return str(ADVICE.get(kind) or hint_of(kind))
+
+
 def facts(resource: Resource) -> list[tuple[Any, Any]]:
     """What was ordered, with what the cloud adds; labels as the order form has them."""
     titles = {name: part.get("title", name) for name, part in CAPABILITIES[resource.capability]["properties"].items()}
@@ -67,7 +83,7 @@ def facts(resource: Resource) -> list[tuple[Any, Any]]:
 
 def differences(resource: Resource) -> list[tuple[Any, Any, Any]]:
     """(what, wanted, seen) where the cloud shows something else than was ordered; nothing while it is on its way."""
-    if not resource.is_managed or resource.is_moving or resource.desired == Desired.GONE:
+    if not resource.is_managed or resource.is_moving or resource.error or resource.desired == Desired.GONE:
         return []
     titles = {name: part.get("title", name) for name, part in CAPABILITIES[resource.capability]["properties"].items()}
     found = [

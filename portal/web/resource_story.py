@@ -10,14 +10,15 @@ from portal.core import clock
 from portal.events.models import Event
 from portal.provisioning.models import Desired, Resource, Step
 from portal.web import figures
+from portal.web.shell import url_of
 from portal.web.states import RESOURCE
 from portal.web.story import Moment, Stage
 
 MOST = 15
 
 ASKED: dict[str, tuple[Any, str]] = {
-    "provisioning.request": (gettext_lazy("Ordered"), "clipboard-list"),
-    "provisioning.end": (gettext_lazy("Its end was ordered"), "circle-x"),
+    "provisioning.request": (gettext_lazy("Its making began"), "clipboard-list"),
+    "provisioning.end": (gettext_lazy("Its end began"), "circle-x"),
     "provisioning.ask_start": (gettext_lazy("Start was asked for"), "bolt"),
     "provisioning.ask_stop": (gettext_lazy("Stop was asked for"), "player-stop"),
     "provisioning.ask_restart": (gettext_lazy("Restart was asked for"), "rotate-clockwise"),
@@ -67,7 +68,10 @@ def moment_of(event: Event) -> Moment | None:
     if event.action not in ASKED:
         return None
     title, icon = ASKED[event.action]
-    return Moment(title, "ok", icon, at=event.at, detail=_("by %(person)s") % {"person": event.actor})
+    kind, _sep, pk = event.cause.partition(":")
+    href = url_of("order", pk) if kind == "order" else ""
+    said = _("set off by %(person)s") if kind == "order" else _("by %(person)s")
+    return Moment(title, "ok", icon, at=event.at, detail=said % {"person": event.actor}, href=href, link=_("The order"))
 
 
 def stage_of(step: Step) -> Stage:

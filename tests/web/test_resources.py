@@ -344,5 +344,5 @@ def test_a_tenant_admin_may_share_all_that_the_form_names(market, signed_in, ser
 def test_the_story_tells_who_asked_and_what_the_cloud_did(market, signed_in):
     resource = market.active()
     page = text(signed_in("alice").get(url(resource)))
-    for words in ("Ordered", "Make it in the cloud", "What is counted", "Active"):
+    for words in ("Its making began", "set off by Bob Test", "Make it in the cloud", "What is counted", "Active"):
         assert words in page
