@@ -69,6 +69,12 @@ def similar(approval: Approval, *, actor: Actor, most: int = 5) -> QuerySet[Appr
     return decided.exclude(pk=approval.pk).order_by("-settled_at")[:most]
 
 
+def votes_of(actor: Actor) -> QuerySet[Vote]:
+    """What she decided and what still counts, newest first."""
+    mine = Vote.objects.filter(person=actor.person_id, void=False)
+    return mine.select_related("approval__scope").order_by("-created_at", "-id")
+
+
 def approval_of(subject_kind: str, subject_id: Any) -> Approval | None:
     """The latest approval of a subject."""
     found = Approval.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id))

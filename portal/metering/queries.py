@@ -119,6 +119,15 @@ class Organization:
         return period_at(clock.now(), self.zone)
 
 
+@dataclass(frozen=True, slots=True)
+class PathCost:
+    """What one project spent in a month, exactly."""
+
+    path: str
+    currency: str
+    cost: Decimal
+
+
 def costs_visible_to(actor: Actor, period: str, *, below: str = "") -> QuerySet[DailyCost]:
     """The roll-up of a month ("2026-06"), as far as she may see cost; `below`: at or below the scope of this path."""
     rows: QuerySet[DailyCost] = DailyCost.objects.visible_to(actor).filter(day__range=days_of(period))
@@ -202,6 +211,12 @@ def lacking_a_price(lines: Iterable[MonthLine]) -> list[Unpriced]:
         Unpriced(service, plan, part, pk, quantity, unit, since)
         for (service, plan, part, pk, unit), (quantity, since) in found.items()
     ]
+
+
+def cost_by_path(actor: Actor, period: str) -> list[PathCost]:
+    """A month by project, each with its path in the tree: one query, from which any scope's cost adds up."""
+    rows = costs_visible_to(actor, period).order_by().values_list("project__path", "currency")
+    return [PathCost(*row) for row in rows.annotate(total=Sum("cost"))]
 
 
 def costs_of_projects(actor: Actor, period: str, projects: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Decimal]]:

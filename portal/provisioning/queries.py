@@ -1,10 +1,11 @@
 """Resources a person may see, and what engines read of them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 
 from portal.access.models import Scope
 from portal.access.resolver import scope_ids
@@ -15,6 +16,24 @@ from portal.provisioning.models import Desired, Lifeline, Resource, ResourceShar
 from portal.users.actor import Actor
 
 PARTS = ("project", "connection__scope", "connection__provider", "version__offering", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCount:
+    """How many resources a project has, how many of them run, and how many have a problem."""
+
+    project_id: UUID
+    there: int
+    running: int
+    trouble: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSteps:
+    """How many calls are under way, and since when the oldest."""
+
+    count: int
+    oldest: datetime
 
 
 def resources_visible_to(actor: Actor) -> QuerySet[Resource]:
@@ -71,6 +90,33 @@ def resources_in(resources: QuerySet[Resource], path: str) -> QuerySet[Resource]
     """Those of a scope and all below it; what is found and nobody's counts where its connection is owned."""
     ours = Q(project__path__within=path)
     return resources.filter(ours | Q(project=None, connection__scope__path__within=path))
+
+
+def counts_by_project(actor: Actor) -> list[ProjectCount]:
+    """How many resources each project has that she may see, of which run, and have a problem: one query."""
+    there = Resource.objects.visible_to(actor).filter(project__isnull=False).exclude(state=ResourceState.GONE)
+    rows = (
+        there.order_by()
+        .values_list("project")
+        .annotate(
+            there=Count("pk"),
+            running=Count("pk", filter=Q(state=ResourceState.RUNNING)),
+            trouble=Count("pk", filter=~Q(error="")),
+        )
+    )
+    return [ProjectCount(*row) for row in rows]
+
+
+def unmanaged_by_connection(actor: Actor) -> dict[UUID, int]:
+    """Connection id -> how many things were found there that are nobody's."""
+    return dict(unmanaged_visible_to(actor).order_by().values_list("connection").annotate(Count("pk")))
+
+
+def open_steps_by_connection(actor: Actor) -> dict[UUID, OpenSteps]:
+    """Connection id -> what is being asked of it for projects whose work she may see."""
+    seen = Q() if actor.is_system else Q(resource__project__in=scope_ids(actor, "view_platform"))
+    rows = Step.objects.filter(seen, state__in=OPEN_STATES).order_by().values_list("resource__connection")
+    return {pk: OpenSteps(*rest) for pk, *rest in rows.annotate(Count("pk"), Min("created_at"))}
 
 
 def syncs_of(connection: Any) -> QuerySet[Sync]:

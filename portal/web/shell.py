@@ -35,6 +35,7 @@ class ScopeNode:
     name: str
     kind: str
     path: str
+    zone: str = "UTC"
     below: list["ScopeNode"] = field(default_factory=list)
 
     @property
@@ -100,6 +101,16 @@ class Shell:
         return tree_of(self._nodes.values())
 
     @property
+    def places(self) -> list[ScopeNode]:
+        """The same in one list, each after what it lies in; of the scope chosen and below, where one is."""
+        chosen = f"{self.scope.path}." if self.scope else ""
+        return [node for node in self._nodes.values() if f"{node.path}.".startswith(chosen)]
+
+    def waiting(self, url_name: str) -> int:
+        """How many things of a place wait for her."""
+        return self._counts.get(url_name, 0)
+
+    @property
     def scopes_are_cut(self) -> bool:
         return len(self._nodes) >= MOST_SCOPES
 
@@ -134,8 +145,8 @@ class Shell:
     def _nodes(self) -> Mapping[str, ScopeNode]:
         if self.actor is None:
             return {}
-        rows = scopes_visible_to(self.actor).order_by("path").values("pk", "name", "scope_kind", "path")[:MOST_SCOPES]
-        return {str(row["pk"]): ScopeNode(row["pk"], row["name"], row["scope_kind"], row["path"]) for row in rows}
+        rows = scopes_visible_to(self.actor).order_by("path").values_list("pk", "name", "scope_kind", "path", "zone")
+        return {str(row[0]): ScopeNode(*row) for row in rows[:MOST_SCOPES]}
 
     @cached_property
     def _counts(self) -> dict[str, int]:
