@@ -48,6 +48,7 @@ def show(request: HttpRequest, found: Scope, *, status: int = 200, **refused: fo
     left = still_in(found) if "close" in allowed else []
     context = {
         "scope": found,
+        "parent": found.parent if found.parent and holds(actor, "view_scope", found.parent) else None,
         "page": page,
         "recent": recent,
         "forms": {**allowed, **refused},

@@ -140,7 +140,7 @@ def test_an_operator_sees_the_silent_cloud_first_and_retries_what_failed(busy, s
     page = text(browser.get("/"))
     assert 'postgresql-main</span> <span class="quiet">The cloud does not answer. Since' in page
     assert page.rindex("postgresql-main") < page.rindex("aws-main")
-    for words in ("one step under way", "no room", "28 min ago"):
+    for words in ("one step under way", "no room", "28 min ago", "failed and waits for someone"):
         assert words in page
     assert browser.post(f"/resources/{Resource.objects.get(name='broken').pk}/retry/").status_code == 302
     assert "Nothing failed that still waits." in text(browser.get("/"))

@@ -62,6 +62,11 @@ def test_the_page_shows_only_the_forms_of_what_she_may_do(world, signed_in, in_f
         assert (f'action="{url(world.web, act)}"' in page) == (name == "erin"), act
 
 
+def test_the_crumbs_lead_only_where_she_may_go(world, signed_in):
+    assert f'href="{url(world.retail)}"' in text(signed_in("bob").get(url(world.web)))
+    assert f'href="{url(world.retail)}"' not in text(signed_in("alice").get(url(world.web)))
+
+
 def test_every_act_needs_the_token_of_the_form(world):
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(world.erin)
