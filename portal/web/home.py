@@ -12,7 +12,7 @@ from portal.access.queries import events_visible_to, role_counts, roles_given
 from portal.approvals.queries import inbox_of, policies_visible_to, votes_of
 from portal.clouds.queries import connections_visible_to
 from portal.core import clock
-from portal.metering.queries import budgets_visible_to, completeness, cost_by_path, exports_visible_to
+from portal.metering.queries import completeness, cost_by_path, exports_visible_to, standings_visible_to
 from portal.orders.queries import open_items_of
 from portal.provisioning.queries import (
     counts_by_project,
@@ -58,8 +58,8 @@ def of_member(actor: Actor, shell: Shell) -> dict[str, Any]:
 def of_reader(actor: Actor, shell: Shell) -> dict[str, Any]:
     """The projects she sees."""
     month = Month.now(shell)
-    costs = cost_by_path(actor, month.period)
-    projects = project_lines(shell.places, counts_by_project(actor), costs, budgets_visible_to(actor), month)
+    costs, standings = cost_by_path(actor, month.period), standings_visible_to(actor, month.period, below=month.within)
+    projects = project_lines(shell.places, counts_by_project(actor), costs, standings)
     return {"projects": projects, "month": month, "trouble": sum(line.trouble for line in projects)}
 
 
@@ -76,8 +76,8 @@ def of_finance(actor: Actor, shell: Shell) -> dict[str, Any]:
     return {
         "month": month,
         "totals": month.totals(costs),
-        "budgets": budget_lines(budgets_visible_to(actor), costs, month),
-        "completeness": completeness(actor, month.period),
+        "budgets": budget_lines(standings_visible_to(actor, month.period, below=month.within)),
+        "completeness": completeness(actor, month.period, below=month.within),
         "exports": exports_visible_to(actor)[:MOST],
     }
 

@@ -13,9 +13,8 @@ from django.utils.translation import gettext as _
 from portal.clouds.labels import cause_of
 from portal.clouds.models import Connection, Health
 from portal.core import clock
-from portal.core.money import EXACT
 from portal.metering.calendars import month_of, period_at
-from portal.metering.models import Budget
+from portal.metering.models import Budget, BudgetMonth
 from portal.metering.queries import PathCost
 from portal.orders.models import Order, OrderItem, OrderState
 from portal.orders.services import title_of
@@ -23,65 +22,54 @@ from portal.provisioning.queries import OpenSteps, ProjectCount
 from portal.web.bars import Bar, bar
 from portal.web.shell import ScopeNode, Shell, url_of
 
-SETTLES_AFTER = timedelta(days=1)  # a pace from less than a day says nothing
+NOON_OF_THE_FIRST = timedelta(hours=12)  # a moment of the month in whatever zone it is written
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """The month it is where the scopes shown live, how much of it is over, and the path that is looked at (all where empty)."""
+    """The month it is where the scopes shown live, and the path that is looked at (all where empty)."""
 
     period: str
     starts: datetime
-    ends: datetime
     within: str = ""
 
     @classmethod
     def now(cls, shell: Shell) -> Self:
         zone = shell.places[0].zone if shell.places else "UTC"
         period = period_at(clock.now(), zone)
-        return cls(period, *month_of(period, zone), shell.scope.path if shell.scope else "")
+        return cls(period, month_of(period, zone)[0], shell.scope.path if shell.scope else "")
 
     @property
     def name(self) -> str:
         """`November 2026` in the reader's language."""
-        return str(formats.date_format(self.starts + SETTLES_AFTER, "F Y"))
+        return str(formats.date_format(self.starts + NOON_OF_THE_FIRST, "F Y"))
 
     def covers(self, path: str) -> bool:
         """Whether a scope is looked at."""
         return not self.within or f"{path}.".startswith(f"{self.within}.")
 
-    def pace(self, cost: Decimal) -> Decimal | None:
-        """Where the month ends if it goes on as so far; None on its first day."""
-        over = clock.now() - self.starts
-        if over < SETTLES_AFTER:
-            return None
-        whole = (self.ends - self.starts) // timedelta(seconds=1)
-        return EXACT.divide(EXACT.multiply(cost, Decimal(whole)), Decimal(over // timedelta(seconds=1)))
-
-    def totals(self, costs: Iterable[PathCost]) -> list[tuple[str, Decimal, Decimal | None]]:
-        """(currency, so far, at this pace), for each currency."""
+    def totals(self, costs: Iterable[PathCost]) -> dict[str, Decimal]:
+        """Currency -> so far, exactly."""
         sums: dict[str, Decimal] = {}
         for cost in costs:
             sums[cost.currency] = sums.get(cost.currency, Decimal()) + cost.cost
-        return [(currency, total, self.pace(total)) for currency, total in sorted(sums.items())]
+        return sums
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetLine:
-    """A budget with what the month cost in its scope, and where it ends at this pace."""
+    """How a budget stood in this month when it was looked at last."""
 
-    budget: Budget
-    so_far: Decimal
-    pace: Decimal | None
+    month: BudgetMonth
     bar: Bar
 
     @property
-    def expected(self) -> Decimal:
-        return self.so_far if self.pace is None else self.pace
+    def budget(self) -> Budget:
+        return self.month.budget
 
     @property
     def is_over(self) -> bool:
-        return self.expected > self.budget.amount
+        return self.month.left < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +157,14 @@ def project_lines(
     places: Iterable[ScopeNode],
     counts: Iterable[ProjectCount],
     costs: Iterable[PathCost],
-    budgets: Iterable[Budget],
-    month: Month,
+    standings: Iterable[BudgetMonth],
 ) -> list[ProjectLine]:
     """Each project shown, in the order of the tree; what has a problem or costs most is not moved, so the eye finds it again."""
     counted = {count.project_id: count for count in counts}
     spent: dict[str, dict[str, Decimal]] = {}
     for cost in costs:
         spent.setdefault(cost.path, {})[cost.currency] = cost.cost
-    own = {line.budget.scope_id: line for line in budget_lines(budgets, costs, month)}
+    own = {line.budget.scope_id: line for line in budget_lines(standings)}
     nothing = ProjectCount(UUID(int=0), 0, 0, 0)
     return [
         ProjectLine(node, seen.there, seen.running, seen.trouble, spent.get(node.path, {}), own.get(node.pk))
@@ -187,10 +174,9 @@ def project_lines(
     ]
 
 
-def budget_lines(budgets: Iterable[Budget], costs: Iterable[PathCost], month: Month) -> list[BudgetLine]:
-    """Each budget of a scope shown, with what all below it cost."""
-    costs = list(costs)
-    return [_budget_line(budget, costs, month) for budget in budgets if month.covers(str(budget.scope.path))]
+def budget_lines(standings: Iterable[BudgetMonth]) -> list[BudgetLine]:
+    """Each budget with what its month cost so far and what the forecast adds."""
+    return [BudgetLine(standing, _bar_of(standing)) for standing in standings]
 
 
 def cloud_lines(
@@ -205,11 +191,8 @@ def cloud_lines(
     return sorted(lines, key=lambda line: not line.is_failing)
 
 
-def _budget_line(budget: Budget, costs: Iterable[PathCost], month: Month) -> BudgetLine:
-    below = f"{budget.scope.path}."
-    mine = (cost for cost in costs if cost.currency == budget.currency and f"{cost.path}.".startswith(below))
-    so_far = sum((cost.cost for cost in mine), Decimal())
-    pace = month.pace(so_far)
-    ahead = max((pace or so_far) - so_far, Decimal())
-    label = _("%(scope)s, so far and at this pace") % {"scope": budget.scope}
-    return BudgetLine(budget, so_far, pace, bar(label, so_far, ahead, budget.amount, budget.currency, digits=2))
+def _bar_of(standing: BudgetMonth) -> Bar:
+    budget = standing.budget
+    ahead = max(standing.forecast - standing.accrued, Decimal())
+    label = _("%(scope)s, so far and by forecast") % {"scope": budget.scope}
+    return bar(label, standing.accrued, ahead, budget.amount, budget.currency, digits=2)

@@ -11,9 +11,9 @@ from portal.approvals.models import Approval
 from portal.clouds.models import Connection
 from portal.core import clock
 from portal.metering.models import Budget, DailyCost, DailyPresence, Export
+from portal.metering.services import set_budget
 from portal.orders.models import Order
 from portal.provisioning.models import Resource, Step
-from portal.web.home_lines import Month
 from tests.cast import give
 from tests.market import REGION
 from tests.web.test_resources import a_resource, found
@@ -52,7 +52,7 @@ def busy(market):
     for number in range(7):
         market.place(market.draft(f"load-{number}"), market.database_draft(f"db-{number}"), key=f"k{number}", who="alice")
     for scope, amount in ((world.nordwind, 6000), (world.web, 100)):
-        Budget.objects.create(scope=scope, amount=amount, currency="EUR")
+        set_budget(scope, Decimal(amount), actor=world.actor("carol"))
     return market
 
 
@@ -121,15 +121,6 @@ def test_finance_keeps_to_the_scope_chosen(busy, signed_in):
     page = text(browser.get("/"))
     assert "79.50" in page
     assert "200.00" not in page
-
-
-def test_the_month_goes_on_at_its_pace(world):
-    at = clock.now().replace(month=6, day=16, hour=0, minute=0, second=0, microsecond=0)
-    with clock.travel(at):
-        month = Month("2026-06", at.replace(day=1), at.replace(day=1, month=7))
-        assert month.pace(Decimal("150")) == Decimal("300")
-    with clock.travel(at.replace(day=1, hour=23)):
-        assert month.pace(Decimal("150")) is None
 
 
 def test_an_operator_sees_the_silent_cloud_first_and_retries_what_failed(busy, signed_in):
