@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
 
-from portal.access.models import Assignment, Scope
+from portal.access.models import Assignment, Scope, ScopeKind, ScopeState
 from portal.access.resolver import in_force, paths_of, require, scope_ids
 from portal.core.errors import NotFound
 from portal.events.models import Event
@@ -32,6 +32,12 @@ def scope_for(actor: Actor, scope_id: Any) -> Scope:
         raise NotFound
     require(actor, "view_scope", scope)
     return scope
+
+
+def projects_where(actor: Actor, permission: str, *, within: Scope) -> Any:
+    """The active projects at or below a scope where she holds a permission, by name."""
+    projects = Scope.objects.visible_to(actor, permission).filter(scope_kind=ScopeKind.PROJECT, state=ScopeState.ACTIVE)
+    return projects.filter(path__within=within.path).order_by("name", "pk")
 
 
 def people_of(scope: Scope) -> Any:
@@ -81,3 +87,9 @@ def events_visible_to(actor: Actor) -> Any:
     own = Q() if actor.narrowed_to else Q(actor=actor.user)
     within = Q(scope_path__within_any=paths_of(actor, "view_event"))
     return events.filter(within | own) if own else events.filter(within)
+
+
+def history_of(thing: Any) -> Any:
+    """What happened to one thing that she was shown already, oldest first."""
+    events = Event.objects.filter(target_kind=thing.kind(), target_id=str(thing.pk))
+    return events.select_related("actor").order_by("at", "id")

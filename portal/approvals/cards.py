@@ -85,13 +85,13 @@ def waits_for(approval: Approval) -> list[User]:
     if not approval.is_waiting:
         return []
     stages = approval.stages.filter(state=StageState.OPEN).select_related("place")
-    return _people({person for stage in stages for person in voters_now(approval, stage)})
+    return people_of_ids({person for stage in stages for person in voters_now(approval, stage)})
 
 
 def who_text(who: Who, place: Any) -> str:
     """Who decides, in words."""
     if who.pick == "named":
-        return ", ".join(str(user) for user in _people([UUID(person) for person in who.people]))
+        return ", ".join(str(user) for user in people_of_ids([UUID(person) for person in who.people]))
     if who.pick == "group":
         return str(Group.objects.filter(pk=UUID(who.group)).first() or _("A group that is gone"))
     if who.pick == "admins":
@@ -99,6 +99,11 @@ def who_text(who: Who, place: Any) -> str:
     if who.pick == "owner":
         return _("Owner of %(scope)s") % {"scope": place}
     return _("%(role)s of %(scope)s") % {"role": _role_name(who.role), "scope": place}
+
+
+def people_of_ids(ids: Collection[UUID] | Collection[str]) -> list[User]:
+    """The people of these ids, by name."""
+    return list(User.objects.filter(pk__in=ids).order_by("name", "username"))
 
 
 def _line(approval: Approval, stage: Stage) -> StageLine:
@@ -111,7 +116,7 @@ def _line(approval: Approval, stage: Stage) -> StageLine:
         needed=stage.needed,
         state=stage.state,
         due=stage.due,
-        people=_people(voters_now(approval, stage)) if is_open else [],
+        people=people_of_ids(voters_now(approval, stage)) if is_open else [],
         votes=list(stage.votes.all()),
     )
 
@@ -139,10 +144,6 @@ def _why_not(approval: Approval, actor: Actor) -> str:
     except PortalError as refusal:
         return str(refusal)
     return ""
-
-
-def _people(ids: Collection[UUID]) -> list[User]:
-    return list(User.objects.filter(pk__in=ids).order_by("name", "username"))
 
 
 def _role_name(key: str) -> str:

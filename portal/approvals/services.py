@@ -24,10 +24,10 @@ from portal.approvals.checks import (
 from portal.approvals.eligibility import person_of
 from portal.approvals.facts import card_hash as hash_of
 from portal.approvals.facts import changes, plain
-from portal.approvals.kinds import kind_named, kinds, scope_facts, subject_of
+from portal.approvals.kinds import kind_named, kinds, subject_of
 from portal.approvals.models import Approval, FrozenCard, Policy, PolicyState, Stage, StageState, State
-from portal.approvals.queries import rules_for
-from portal.approvals.routes import Allowed, Route, read_conditions, read_stages, route_for, stage_data
+from portal.approvals.previews import route_of
+from portal.approvals.routes import Allowed, Route, read_conditions, read_stages, stage_data
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.core.models import new_id
@@ -245,8 +245,7 @@ def _asked_before(kind: str, subject: Any, key: str, *, actor: Actor) -> Approva
 
 
 def _route(approval: Approval, facts: dict[str, Any], at: datetime) -> Route | Allowed:
-    rules = rules_for(approval.subject_kind, approval.scope, at)
-    return route_for({**facts, **scope_facts(approval.subject_kind, approval.scope)}, rules)
+    return route_of(approval.subject_kind, facts, approval.scope, at)
 
 
 def _take_facts(approval: Approval, facts: dict[str, Any], *, actor: Actor, at: datetime) -> None:

@@ -32,10 +32,27 @@ def freeze_route(approval: Approval, answer: Route | Allowed) -> None:
 def begin(approval: Approval, stages: Sequence[StagePlan], *, actor: Actor, at: datetime) -> list[Stage]:
     """Lay out the stages and open the first. Where nobody could decide one, it goes to the admins above, and says so."""
     apart = apart_of(approval)
-    rows = [_staffed(approval, plan, apart) for plan in stages]
+    rows = [staffed(approval, plan, apart) for plan in stages]
     Stage.objects.bulk_create(rows)
     follow(approval, count([bench_of(row, approval) for row in rows], []), rows, actor=actor, at=at)
     return rows
+
+
+def staffed(approval: Approval, plan: StagePlan, apart: frozenset[UUID]) -> Stage:
+    """A stage of the route with who decides it, not saved. Where nobody there could, the admins above; Refused where none."""
+    place = scope_at(plan.who.at, approval.scope)
+    before: dict[str, Any] | None = None
+    if not can_be_filled(plan, people_for(plan.who, place, approval.scope, apart)):
+        before = who_data(plan.who)
+        plan, place = _above(approval, plan, apart)
+    names = ("position", "mode", "needed", "again", "due_hours", "on_timeout")
+    return Stage(
+        approval=approval,
+        who=who_data(plan.who),
+        place=place,
+        raised_from=before,
+        **{name: getattr(plan, name) for name in names},
+    )
 
 
 def add_vote(approval: Approval, stage: Stage, choice: str, card_hash: str, *, actor: Actor, note: str) -> Vote:
@@ -128,22 +145,6 @@ def settle(approval: Approval, state: str, *, at: datetime) -> None:
     approval.save()
     undecided = Stage.objects.filter(approval=approval, state__in=(StageState.OPEN, StageState.LATER))
     undecided.update(state=StageState.CLOSED)
-
-
-def _staffed(approval: Approval, plan: StagePlan, apart: frozenset[UUID]) -> Stage:
-    place = scope_at(plan.who.at, approval.scope)
-    before: dict[str, Any] | None = None
-    if not can_be_filled(plan, people_for(plan.who, place, approval.scope, apart)):
-        before = who_data(plan.who)
-        plan, place = _above(approval, plan, apart)
-    names = ("position", "mode", "needed", "again", "due_hours", "on_timeout")
-    return Stage(
-        approval=approval,
-        who=who_data(plan.who),
-        place=place,
-        raised_from=before,
-        **{name: getattr(plan, name) for name in names},
-    )
 
 
 def _above(approval: Approval, plan: StagePlan, apart: frozenset[UUID]) -> tuple[StagePlan, Scope | None]:

@@ -17,7 +17,7 @@ from portal.core import clock
 from portal.core.errors import NotFound
 from portal.core.money import EXACT
 from portal.metering import budgets
-from portal.metering.budgets import BudgetState, Outlook
+from portal.metering.budgets import BudgetState, OpenBelow, Outlook
 from portal.metering.calendars import days_of, period_at
 from portal.metering.models import LIFELINES, Budget, BudgetMonth, DailyCost, DailyPresence, Export, Watermark
 from portal.users.actor import Actor
@@ -237,10 +237,10 @@ def outlook_of(scope: Scope) -> Outlook:
     return budgets.outlook(scope, root.zone, root.currency, at=clock.now())
 
 
-def budget_state(project: Scope, *, extra_per_month: Decimal = Decimal()) -> BudgetState:
+def budget_state(project: Scope, *, extra_per_month: Decimal = Decimal(), open_below: OpenBelow | None = None) -> BudgetState:
     """Where the tightest budget above a project stands, without locking it: for forms and cards."""
     root = Scope.objects.get(pk=uuid.UUID(project.organization_id))
-    return budgets.state_of(budgets_above(project), root, extra_per_month, at=clock.now())
+    return budgets.state_of(budgets_above(project), root, extra_per_month, at=clock.now(), open_below=open_below)
 
 
 def budgets_above(project: Scope) -> QuerySet[Budget]:

@@ -1,5 +1,6 @@
 """An order as a governed act: what the approval engine needs to know of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,6 +13,30 @@ from portal.core.errors import Refused
 from portal.orders import progress
 from portal.orders.models import Order, OrderItem, OrderState
 from portal.users.actor import Actor
+
+
+def facts_of(order: Order, items: Sequence[OrderItem]) -> dict[str, Any]:
+    """What is decided on, of an order that exists or of one that is only looked at."""
+    return {
+        "cost_per_month": order.cost_per_month.normalize() if order.cost_per_month else 0,
+        "currency": order.currency,
+        "actions": sorted({item.action for item in items}),
+        "offerings": sorted({item.plan.version.offering.slug for item in items}),
+        "items": [
+            {
+                "action": item.action,
+                "name": item.spec.get("name", ""),
+                "offering": item.plan.version.offering.name,
+                "plan": item.plan.name,
+                "connection": item.connection.name,
+                "region": item.region,
+                "spec": item.spec,
+                "per_month": item.quote.get("per_month", ""),
+            }
+            for item in items
+        ],
+        "note": order.note,
+    }
 
 
 class OrderKind:
@@ -28,27 +53,8 @@ class OrderKind:
         return found
 
     def facts(self, subject: Order) -> dict[str, Any]:
-        items = list(OrderItem.objects.filter(order=subject).select_related("plan__version__offering", "connection"))
-        return {
-            "cost_per_month": subject.cost_per_month.normalize() if subject.cost_per_month else 0,
-            "currency": subject.currency,
-            "actions": sorted({item.action for item in items}),
-            "offerings": sorted({item.plan.version.offering.slug for item in items}),
-            "items": [
-                {
-                    "action": item.action,
-                    "name": item.spec.get("name", ""),
-                    "offering": item.plan.version.offering.name,
-                    "plan": item.plan.name,
-                    "connection": item.connection.name,
-                    "region": item.region,
-                    "spec": item.spec,
-                    "per_month": item.quote.get("per_month", ""),
-                }
-                for item in items
-            ],
-            "note": subject.note,
-        }
+        rows = OrderItem.objects.filter(order=subject).select_related("plan__version__offering", "connection")
+        return facts_of(subject, list(rows))
 
     def still_valid(self, subject: Order) -> bool:
         if subject.project.state != ScopeState.ACTIVE:

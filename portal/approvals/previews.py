@@ -1,0 +1,62 @@
+"""What would be asked of whom, before anything is asked: the same route, nothing written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from portal.access.models import Scope
+from portal.approvals.cards import people_of_ids, who_text
+from portal.approvals.eligibility import apart_of, bench_of
+from portal.approvals.facts import plain
+from portal.approvals.kinds import scope_facts
+from portal.approvals.models import Approval
+from portal.approvals.queries import rules_for
+from portal.approvals.routes import Allowed, Matched, Route, read_who, route_for
+from portal.approvals.settling import staffed
+from portal.core import clock
+from portal.users.actor import Actor
+from portal.users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class StagePreview:
+    """One stage to come: who decides in words, how many of them it takes, and the people it could be now."""
+
+    text: str
+    mode: str
+    needed: int
+    people: list[User]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What `ask` would answer. `rule` is set where nobody has to decide; no policies with stages is the house rule."""
+
+    rule: str
+    policies: tuple[Matched, ...]
+    stages: list[StagePreview]
+
+
+def route_of(kind: str, facts: Mapping[str, Any], scope: Scope, at: datetime) -> Route | Allowed:
+    """The route that the policies of a moment ask for, given these facts."""
+    return route_for({**facts, **scope_facts(kind, scope)}, rules_for(kind, scope, at))
+
+
+def preview(kind: str, facts: Mapping[str, Any], scope: Scope, *, actor: Actor, beneficiary: User | None = None) -> Preview:
+    """What `ask` would answer to these facts from this actor. Raises Refused, as `ask` does, where nobody could decide."""
+    answer = route_of(kind, plain(facts), scope, clock.now())
+    if isinstance(answer, Allowed):
+        return Preview(answer.rule, answer.policies, [])
+    asked = Approval(subject_kind=kind, scope=scope, requester=actor.user, beneficiary=beneficiary or actor.acting_for)
+    stages = [staffed(asked, plan, apart_of(asked)) for plan in answer.stages]
+    lines = [
+        StagePreview(
+            text=who_text(read_who(stage.who), stage.place),
+            mode=stage.mode,
+            needed=stage.needed,
+            people=people_of_ids(bench_of(stage, asked).eligible),
+        )
+        for stage in stages
+    ]
+    return Preview("", answer.policies, lines)

@@ -1,0 +1,79 @@
+"""What an order would cost, take and have decided, before anybody places it: for the form, and for a dry run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from portal.access.guard import holds
+from portal.access.models import Scope
+from portal.approvals.previews import Preview, preview
+from portal.catalogue.models import Plan
+from portal.catalogue.queries import quotas_of
+from portal.clouds.models import Connection
+from portal.core import clock
+from portal.core.errors import Refused
+from portal.metering.budgets import BudgetState
+from portal.metering.queries import budget_state
+from portal.orders.drafts import quote_data
+from portal.orders.kinds import OrderKind, facts_of
+from portal.orders.models import Order, OrderItem
+from portal.orders.queries import open_cost
+from portal.pricing.quotes import Quote, quote
+from portal.tenancy.quotas import Room, room_in
+from portal.users.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPreview:
+    """What placing it now would mean.
+
+    `rooms` are the quotas that bind with what it takes of each. `budget` counts it and what is open; None where she may
+    not see cost. `decision` says who would decide; None where nobody could, and then `undecidable` says so.
+    """
+
+    quote: Quote
+    rooms: list[tuple[Room, int]]
+    budget: BudgetState | None
+    decision: Preview | None
+    undecidable: str = ""
+
+
+def preview_order(
+    project: Scope,
+    plan: Plan,
+    spec: Mapping[str, Any],
+    connection: Connection,
+    region: str,
+    *,
+    actor: Actor,
+    note: str = "",
+) -> OrderPreview:
+    """Look at an order of one item with the answers so far. Raises Invalid or NoPrice where it cannot be priced."""
+    priced = quote(plan, spec, project=project, at=clock.now())
+    taken = quotas_of(plan, spec)
+    cost = priced.per_month
+    item = OrderItem(plan=plan, spec=dict(spec), connection=connection, region=region, cost_per_month=cost)
+    item.quote = quote_data(priced)
+    order = Order(project=project, requester=actor.user, note=note, cost_per_month=cost, currency=priced.currency)
+    decision, undecidable = _decision(order, item, actor)
+    return OrderPreview(
+        quote=priced,
+        rooms=[(room, taken[room.dimension]) for room in room_in(project) if taken.get(room.dimension)],
+        budget=_budget(project, cost, actor),
+        decision=decision,
+        undecidable=undecidable,
+    )
+
+
+def _decision(order: Order, item: OrderItem, actor: Actor) -> tuple[Preview | None, str]:
+    try:
+        return preview(OrderKind.name, facts_of(order, [item]), order.project, actor=actor), ""
+    except Refused as refusal:
+        return None, str(refusal)
+
+
+def _budget(project: Scope, cost: Decimal, actor: Actor) -> BudgetState | None:
+    if not holds(actor, "view_cost", project):
+        return None
+    return budget_state(project, extra_per_month=cost, open_below=open_cost)
