@@ -118,15 +118,17 @@ def open_market(world: World, aws_port: int) -> Market:
     return Market(world, aws, postgres, *plans, image)
 
 
-def connection(world: World, provider: str, config: dict[str, Any], credentials: dict[str, Any]) -> Connection:
+def connection(
+    world: World, provider: str, config: dict[str, Any], credentials: dict[str, Any], *, name: str = ""
+) -> Connection:
     """A connection in use, as after its checks and its approval."""
     made = Connection(
         scope=world.nordwind,
         provider=Provider.objects.get(key=provider),
-        name=f"{provider}-main",
+        name=name or f"{provider}-main",
         config=config,
         made_by=world.dave,
-        key=provider,
+        key=name or provider,
         state=ConnectionState.READY,
         health=Health.WELL,
         approved_at=clock.now(),

@@ -40,6 +40,14 @@ def current_versions(offerings: QuerySet[Offering]) -> list[OfferingVersion]:
     return list(chosen.order_by("offering__name", "offering_id"))
 
 
+def plans_on_offer(offerings: QuerySet[Offering]) -> list[Plan]:
+    """The plans of the newest version of each offering, by its name, with version and components loaded; two queries."""
+    newest = OfferingVersion.objects.filter(offering=OuterRef("version__offering")).order_by("-number").values("pk")[:1]
+    plans = Plan.objects.filter(version__offering__in=offerings, version=Subquery(newest))
+    plans = plans.select_related("version__offering__scope").prefetch_related("version__components")
+    return list(plans.order_by("version__offering__name", "version__offering", "position", "key"))
+
+
 def with_parts(versions: QuerySet[OfferingVersion]) -> QuerySet[OfferingVersion]:
     """The versions with offering, plans and components loaded."""
     parts = (Prefetch("plans", Plan.objects.all()), Prefetch("components", Component.objects.all()))

@@ -53,6 +53,8 @@ RUNGS: dict[str, Promise] = {
     "operate": _("Start, stop and remove"),
     "publish": _("Offer it to projects"),
 }
+# What can be ordered, by capability: the word for many of it and the icon of one.
+KINDS: dict[str, Promise] = {"compute": _("Servers"), "database": _("Databases")}
 
 
 def cause_of(kind: str) -> str:

@@ -1,7 +1,32 @@
-"""Forms about orders."""
+"""What every order says beside the fields of its offering, and the end of a resource."""
+
+from collections.abc import Iterable
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+LONGEST_NOTE = 2000
+LONGEST_KEY = 120
+
+
+class OrderForm(forms.Form):
+    """Where, which plan, on which cloud, and why. `key` makes two clicks one order."""
+
+    project = forms.ChoiceField(label=_("Project"))
+    connection = forms.ChoiceField(label=_("Cloud"))
+    plan = forms.ChoiceField(label=_("Plan"), widget=forms.RadioSelect)
+    note = forms.CharField(label=_("Why"), required=False, max_length=LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 2}))
+    key = forms.CharField(max_length=LONGEST_KEY, widget=forms.HiddenInput)
+
+    def __init__(
+        self, data: Any = None, *, projects: Iterable[Any], connections: Iterable[Any], plans: Iterable[Any], **kwargs: Any
+    ) -> None:
+        super().__init__(data, **kwargs)
+        for name, things in (("project", projects), ("connection", connections), ("plan", plans)):
+            field: Any = self.fields[name]
+            field.choices = [(str(thing.pk), str(thing)) for thing in things]
+            field.error_messages["invalid_choice"] = _("Choose one of those shown.")
 
 
 class EndForm(forms.Form):
@@ -9,9 +34,9 @@ class EndForm(forms.Form):
 
     note = forms.CharField(
         label=_("Why"),
-        max_length=2000,
+        max_length=LONGEST_NOTE,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("For who decides."),
     )
-    key = forms.CharField(max_length=120, widget=forms.HiddenInput)
+    key = forms.CharField(max_length=LONGEST_KEY, widget=forms.HiddenInput)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Sum
 
 from portal.access.models import Scope
 from portal.core.errors import NotFound
@@ -32,13 +32,14 @@ def order_visible_to(actor: Actor, pk: UUID | str) -> Order:
 
 def items_of(order: Order) -> QuerySet[OrderItem]:
     """Its lines with all a page shows of them."""
-    rows = OrderItem.objects.filter(order=order).select_related("plan__version__offering", "connection", "resource")
-    return rows.order_by("position")
+    parts = ("plan__version__offering", "connection", "resource__connection")
+    return OrderItem.objects.filter(order=order).select_related(*parts).order_by("position")
 
 
 def with_items(orders: QuerySet[Order]) -> Any:
-    """The same with their lines, in a fixed number of queries."""
-    return orders.prefetch_related("items__plan__version__offering", "items__resource")
+    """The same with their lines, in one query more."""
+    items = OrderItem.objects.select_related("plan__version__offering", "resource")
+    return orders.prefetch_related(Prefetch("items", items))
 
 
 def open_orders_of(actor: Actor) -> QuerySet[Order]:

@@ -23,6 +23,7 @@ from portal.events.services import record
 from portal.metering.services import check_budget
 from portal.orders import progress
 from portal.orders.drafts import ItemDraft, item_from
+from portal.orders.forms import LONGEST_KEY, LONGEST_NOTE
 from portal.orders.models import Action, Order, OrderItem, OrderState
 from portal.orders.queries import open_cost
 from portal.provisioning import services as provisioning
@@ -31,8 +32,6 @@ from portal.users.models import User
 
 KIND = "order"
 MOST_ITEMS = 20
-LONGEST_NOTE = 2000
-LONGEST_KEY = 120
 
 
 @transaction.atomic

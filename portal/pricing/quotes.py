@@ -62,7 +62,11 @@ def quotes_from(
     versions: Iterable[OfferingVersion], *, organization_id: uuid.UUID, at: datetime
 ) -> dict[uuid.UUID, Quote | None]:
     """Plan id -> what it costs at least, with nothing answered; None where a price is missing. Two queries for any number."""
-    plans = [plan for version in versions for plan in version.plans.all()]
+    return quotes_of([plan for version in versions for plan in version.plans.all()], organization_id=organization_id, at=at)
+
+
+def quotes_of(plans: Sequence[Plan], *, organization_id: uuid.UUID, at: datetime) -> dict[uuid.UUID, Quote | None]:
+    """The same for plans whose versions have their components loaded: one query."""
     parts = {plan.pk: list(plan.version.components.all()) for plan in plans}
     rows = price_rows(hour_of(at), components={part.pk for each in parts.values() for part in each})
     prices = _by_component(rows, organization_id)

@@ -1,5 +1,6 @@
 """Resources a person may see, and what engines read of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +61,14 @@ def resource_visible_to(actor: Actor, pk: UUID | str) -> Resource:
 def steps_of(resource: Resource) -> QuerySet[Step]:
     """What was asked of the cloud about it, oldest first."""
     return Step.objects.filter(resource=resource).select_related("asked_by").order_by("created_at", "id")
+
+
+def steps_of_each(resources: Iterable[UUID]) -> dict[UUID, list[Step]]:
+    """The same for several, by resource, in one query."""
+    found: dict[UUID, list[Step]] = {}
+    for step in Step.objects.filter(resource__in=list(resources)).order_by("created_at", "id"):
+        found.setdefault(step.resource_id, []).append(step)
+    return found
 
 
 def lifelines_of(resource: Resource) -> QuerySet[Lifeline]:

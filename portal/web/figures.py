@@ -69,6 +69,13 @@ def span(gap: timedelta) -> str:
     return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
 
 
+def lasted(seconds: float) -> str:
+    """How long something took: `38 s` up to two minutes, then in one unit."""
+    if seconds < 120:
+        return _("%(count)d s") % {"count": round(seconds)}
+    return span(timedelta(seconds=seconds))
+
+
 def day(at: datetime, now: datetime) -> str:
     """`18 Nov`, or `18 Nov 2025` in another year; as the reader's language writes it."""
     here, today = timezone.localtime(at), timezone.localtime(now)

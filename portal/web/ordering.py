@@ -1,0 +1,167 @@
+"""One service and its order form: drawn from its schema, with price, room and who decides beside it."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.catalogue.models import Offering, OfferingVersion, Plan
+from portal.catalogue.queries import current_version, offering_visible_to
+from portal.core import clock
+from portal.core.errors import Conflict, Forbidden, Invalid, PortalError, Refused
+from portal.core.models import new_id
+from portal.orders.models import Order
+from portal.orders.previews import OrderPreview, preview_order
+from portal.orders.queries import items_of
+from portal.orders.services import place_order
+from portal.pricing.quotes import NoPrice, Quote, quotes_from
+from portal.tenancy.quotas import room_in
+from portal.users.actor import Actor
+from portal.web.bars import Bar
+from portal.web.catalogue import icon_of
+from portal.web.ordersheet import Sheet, sheet_for
+from portal.web.room import budget_bars, quota_bars, shortage
+from portal.web.shell import shell_of
+
+PARTS = {"quote": "catalogue/offering.html#quote", "order-form": "catalogue/offering.html#form"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One plan to choose: what it costs at least, and why it does not fit where it does not."""
+
+    plan: Plan
+    least: Quote | None
+    shortage: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the answers so far come to, or why that cannot be said."""
+
+    preview: OrderPreview | None = None
+    problem: str = ""
+    bars: list[Bar] = field(default_factory=list)
+
+
+@login_required
+@require_safe
+def offering(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """One service with its form; to htmx the form, or the price beside it, at the answers in the query."""
+    found = offering_visible_to(request.actor, pk)
+    version = current_version(found)
+    return show(request, found, version, sheet_at(request, found, version, request.GET))
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def order_new(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Place the order; what is refused is said at its field or beside the bars, and what was typed stays."""
+    if request.method == "GET":
+        return redirect("offering", pk)
+    found = offering_visible_to(request.actor, pk)
+    version = current_version(found)
+    if "redraw" in request.POST:
+        return show(request, found, version, sheet_at(request, found, version, request.POST))
+    sheet = sheet_at(request, found, version, request.POST, bound=True)
+    if sheet is None:
+        raise (
+            Forbidden(_("You may order this in no project.")) if found.is_orderable else Conflict(_("It is not offered now."))
+        )
+    return place(request, found, sheet)
+
+
+def place(request: HttpRequest, found: Offering, sheet: Sheet) -> HttpResponse:
+    """The order's page, or the form again with what is wrong."""
+    if not sheet.is_valid():
+        return show(request, found, sheet.version, sheet, status=422)
+    given = sheet.head.cleaned_data
+    try:
+        order = place_order(sheet.project, [sheet.draft()], key=given["key"], actor=request.actor, note=given["note"])
+    except Invalid as error:
+        sheet.blame(error.extra.get("fields") or {"": [str(error)]})
+        return show(request, found, sheet.version, sheet, status=422)
+    except (Refused, Conflict) as refusal:
+        return show(request, found, sheet.version, sheet, refusal=refusal, status=refusal.status)
+    if is_of(order, sheet):
+        return redirect("order", order.pk)
+    data = request.POST.copy()
+    data["key"] = new_id().hex
+    fresh = sheet_at(request, found, sheet.version, data, bound=True)
+    said = Conflict(_("This form placed order %(number)s before. Place it again for one more.") % {"number": order.number})
+    return show(request, found, sheet.version, fresh, refusal=said, earlier=order, status=409)
+
+
+def is_of(order: Order, sheet: Sheet) -> bool:
+    """Whether the order that came back is the one on this form, and not an earlier one that the form placed."""
+    item, draft = items_of(order)[0], sheet.draft()
+    answers = (draft.answers or {}).items()
+    same = order.project_id == sheet.project.pk and item.plan_id == draft.plan_id
+    return same and item.connection_id == draft.connection_id and all(item.spec.get(name) == each for name, each in answers)
+
+
+def sheet_at(
+    request: HttpRequest, found: Offering, version: OfferingVersion | None, data: Mapping[str, Any], *, bound: bool = False
+) -> Sheet | None:
+    """The form at these answers; None where it is not offered, or she may order it nowhere."""
+    if version is None or not found.is_orderable:
+        return None
+    here = shell_of(request).scope
+    return sheet_for(request.actor, version, data, here=here.path if here else "", bound=bound)
+
+
+def show(
+    request: HttpRequest,
+    found: Offering,
+    version: OfferingVersion | None,
+    sheet: Sheet | None,
+    *,
+    refusal: PortalError | None = None,
+    earlier: Order | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page, or the part of it that htmx swaps."""
+    context = {
+        "offering": found,
+        "version": version,
+        "icon_name": icon_of(found),
+        "sheet": sheet,
+        "plans": plan_rows(version, sheet),
+        "price": price_of(sheet, request.actor) if sheet else Price(),
+        "refusal": refusal,
+        "earlier": earlier,
+    }
+    part = PARTS.get(request.htmx.target or "", "") if sheet and status == 200 else ""
+    return render(request, part or "catalogue/offering.html", context, status=status)
+
+
+def plan_rows(version: OfferingVersion | None, sheet: Sheet | None) -> list[PlanRow]:
+    """Every plan with its price, and whether the quota of the project has room for it."""
+    if version is None:
+        return []
+    costs = quotes_from([version], organization_id=version.offering.scope_id, at=clock.now())
+    rooms = room_in(sheet.project) if sheet else []
+    now = sheet.plan.pk if sheet else None
+    return [PlanRow(plan, costs[plan.pk], shortage(plan, rooms), plan.pk == now) for plan in version.plans.all()]
+
+
+def price_of(sheet: Sheet, actor: Actor) -> Price:
+    """The quote of the answers so far with the room around it."""
+    if sheet.connection is None:
+        return Price(problem=_("No cloud for this is connected for %(project)s.") % {"project": sheet.project})
+    if sheet.wrong:
+        return Price(problem=_("Another value is needed for: %(fields)s.") % {"fields": ", ".join(sheet.wrong)})
+    try:
+        seen = preview_order(sheet.project, sheet.plan, sheet.spec, sheet.connection, sheet.region, actor=actor)
+    except NoPrice as refusal:
+        return Price(problem=str(refusal))
+    except Invalid:
+        return Price(problem=_("The price stands here once the sizes are filled in."))
+    return Price(preview=seen, bars=[*budget_bars(seen.budget, seen.quote.per_month), *quota_bars(seen.rooms)])
