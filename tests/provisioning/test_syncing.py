@@ -250,7 +250,6 @@ def test_the_number_of_statements_does_not_grow_with_the_servers(market, running
         "all stopped": statements(15, *stopped),
         "all absent once": statements(20),
     }
-    print(number, counts)
     assert max(counts.values()) <= MOST_SQL, counts
     assert Lifeline.objects.filter(state="stopped").count() == number
     assert Event.objects.filter(action="provisioning.observe").count() == number
