@@ -1,7 +1,7 @@
-"""The tests that prove something at a size: what they counted, and the page that `make prove` writes of it.
+"""The tests that prove something at a size: what they counted, and the page that `make prove` keeps of it.
 
-A test marked `proof` takes the fixture `figures` and says what it counted: `figures(orders=200, killed=200)`. The page is
-written where `--proof FILE` asks for it, from the reports of this run, so it is the same under xdist.
+A test marked `proof` takes the fixture `figures` and says what it counted: `figures(orders=200, killed=200)`. `--proof FILE`
+writes the rows of this run into that page, from the reports, so it is the same under xdist; rows of other tests stay.
 """
 
 import json
@@ -20,16 +20,17 @@ from tests.sizes import IS_FULL
 PROPERTY = "figures"
 HEAD = """# Proof
 
-What the tests that are marked `proof` counted in one run. Each test's name is the sentence that it proves; it fails where
-the sentence does not hold. Written by `{command}` on {date}: {machine}.
+What the tests marked `proof` counted, each in its last run. A test's name is the sentence that it proves, and it fails where
+the sentence does not hold. `make prove` runs them at full size and writes this page; `make prove ARGS=tests/live` some of them.
 
-| what is proved | result | counted | took |
-|---|---|---|---|
+| what is proved | result | counted | took | when and where | test |
+|---|---|---|---|---|---|
 """
+ROW = re.compile(r"^\| .* \| `(?P<node>[^`]+)` \|$")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--proof", metavar="FILE", help="write what the proofs counted to this page")
+    parser.addoption("--proof", metavar="FILE", help="write what the proofs counted into this page")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,14 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def figures(record_property: Callable[[str, object], None]) -> Callable[..., None]:
     """Say what was counted; more than once adds to it."""
 
-    def say(**counted: Any) -> None:
+    def say(**counted: int) -> None:
         record_property(PROPERTY, json.dumps(counted))
 
     return say
 
 
 class Page:
-    """The rows of a run, by test."""
+    """The page, and what this run adds to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -57,27 +58,33 @@ class Page:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if "proof" in report.keywords and (report.when == "call" or report.outcome == "failed"):
-            counted = [json.loads(str(value)) for name, value in report.user_properties if name == PROPERTY]
-            shown = ", ".join(f"{words(name)} {value:,}" for each in counted for name, value in each.items())
-            self.rows[report.nodeid] = f"| {sentence(report.nodeid)} | {report.outcome} | {shown} | {report.duration:.0f} s |"
+            self.rows[report.nodeid] = row(report, datetime.now(UTC))
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if hasattr(session.config, "workerinput") or not self.rows:
-            return
-        rows = [self.rows[node] for node in sorted(self.rows)]
-        size = "full size" if IS_FULL else "small size"
-        machine = f"{size}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
-        command = "make prove" if IS_FULL else "pytest -m proof"
-        head = HEAD.format(command=command, date=f"{datetime.now(UTC):%Y-%m-%d}", machine=machine)
-        self.path.write_text(head + "\n".join(rows) + "\n")
+    def pytest_sessionfinish(self, session: Any) -> None:
+        """In the main process: the workers of a parallel run report to it."""
+        if self.rows and not hasattr(session.config, "workerinput"):
+            known = {found["node"]: line for line in self._lines() if (found := ROW.match(line))}
+            rows = {**known, **self.rows}
+            self.path.write_text(HEAD + "".join(f"{rows[node]}\n" for node in sorted(rows)))
+
+    def _lines(self) -> list[str]:
+        return self.path.read_text().splitlines() if self.path.exists() else []
+
+
+def row(report: Any, at: datetime) -> str:
+    """One line of the table."""
+    counted = [json.loads(value) for name, value in report.user_properties if name == PROPERTY]
+    shown = ", ".join(f"{words(name)} {value:,}" for each in counted for name, value in each.items())
+    size = "full size" if IS_FULL else "small size"
+    where = f"{at:%Y-%m-%d}, {size}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    cells = (sentence(report.nodeid), report.outcome, shown, f"{report.duration:.0f} s", where, f"`{report.nodeid}`")
+    return f"| {' | '.join(cells)} |"
 
 
 def sentence(node: str) -> str:
-    """A test's name as the sentence it is, with its case and its file."""
-    path, _, name = node.partition("::")
-    name, _, case = name.partition("[")
-    said = words(re.sub(r"^test_", "", name)).capitalize()
-    return f"{said}{f' ({case[:-1]})' if case else ''} · `{path}`"
+    """A test's name as the sentence it is, with its case."""
+    name, _, case = node.rpartition("::")[2].removeprefix("test_").partition("[")
+    return words(name).capitalize() + (f" ({case.removesuffix(']')})" if case else "")
 
 
 def words(name: str) -> str:
