@@ -46,10 +46,13 @@ def whole_site(django_db_blocker: Any) -> Iterator[Site]:
 
 @pytest.fixture
 def site(whole_site: Site) -> Iterator[Site]:
-    """The same with an empty queue and nobody at work; this process sends its messages to the real broker."""
+    """The same with a broker that is up, an empty queue and nobody at work; this process sends to the real broker."""
+    if whole_site.valkey.process is None or whole_site.valkey.process.poll() is not None:
+        whole_site.valkey.start_again()
     sender = Celery("sender", broker=whole_site.valkey.url(), set_as_current=False)
     sender.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     sender.set_current()
+    sender.control.purge()
     try:
         yield whole_site
     finally:

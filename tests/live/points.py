@@ -57,3 +57,13 @@ def said() -> None:
 
 def end() -> None:
     _running.clear()
+
+
+MAKING = ("task.begun", "ensure.planned", "ensure.asked", "ensure.answered", "ensure.noted-done", "ensure.done")
+PENDING = ("ensure.noted-waiting", "ensure.waiting", "poll.asked", "poll.said-1", "poll.answered")
+REQUESTS = tuple(f"ensure.said-{number}" for number in range(1, 4))
+STATEMENTS = tuple(f"ensure.said-{number}" for number in range(1, 17))
+TOLD = ("order.noted-done", "order.done", "task.over")
+MADE = {"server": (*MAKING, *REQUESTS, *PENDING, *TOLD), "database": (*MAKING, *STATEMENTS, *TOLD)}
+REMOVING = ("task.begun", "remove.planned", "remove.asked", "remove.answered", "remove.noted-done", "remove.done")
+ENDED = (*REMOVING, *(f"remove.said-{number}" for number in range(1, 4)), *TOLD)

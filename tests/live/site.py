@@ -71,6 +71,7 @@ class Site:
         while not (found := holds()):
             for process in self.processes.values():
                 if process.has_died:
+                    process.kill()  # whatever children it left
                     process.start()
             if time.monotonic() > limit:
                 raise AssertionError(f"after {seconds:.0f} s: {what}\n{self.story()}")

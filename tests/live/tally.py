@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -17,8 +18,8 @@ from tests.live.site import Site
 DIMENSIONS = {"compute": "servers", "database": "databases"}
 
 
-def check(site: Site) -> dict[str, int]:
-    """Everything ordered was made once and is there, what was ended is gone, nothing else exists. Returns the counts."""
+def check(site: Site, orders: Iterable[Order]) -> dict[str, int]:
+    """Everything ordered was made once and is there, what was ended is gone, nothing else exists. Counts of these orders."""
     ours = list(Resource.objects.filter(project__isnull=False))
     there = [resource for resource in ours if resource.state == "running"]
     ended = [resource for resource in ours if resource.state == "gone"]
@@ -26,7 +27,14 @@ def check(site: Site) -> dict[str, int]:
     check_servers(site, there, ended)
     check_databases(site, there)
     check_records(ours, there, ended)
-    return {"there": len(there), "ended": len(ended), "tries": sum(Step.objects.values_list("tries", flat=True))}
+    theirs = {site.resource(order).pk for order in orders}
+    steps = Step.objects.filter(resource__in=theirs)
+    return {
+        "orders": len(list(orders)),
+        "made": steps.filter(verb="ensure", state="done").count(),
+        "ended": steps.filter(verb="remove", state="done").count(),
+        "asked": sum(steps.values_list("tries", flat=True)),
+    }
 
 
 def check_servers(site: Site, there: list[Resource], ended: list[Resource]) -> None:

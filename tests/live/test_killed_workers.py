@@ -1,59 +1,62 @@
 """kill -9 to a worker at every step of an order: in the end there is one thing, made once, and the order is done."""
 
+import psycopg
 import pytest
 
+from portal.provisioning.services import take_secret
 from tests.live import tally
+from tests.live.points import ENDED, MADE
 from tests.sizes import IS_FULL
 
-MAKING = ("task.begun", "ensure.planned", "ensure.asked", "ensure.answered", "ensure.noted-done", "ensure.done")
-PENDING = ("ensure.noted-waiting", "ensure.waiting", "poll.asked", "poll.said-1", "poll.answered")
-TOLD = ("order.noted-done", "order.done", "task.over")
-ENDING = ("task.begun", "remove.planned", "remove.asked", "remove.answered", "remove.noted-done", "remove.done", *TOLD)
-REQUESTS = ("ensure.said-1", "ensure.said-2", "ensure.said-3")
-STATEMENTS = tuple(f"ensure.said-{number}" for number in range(1, 17))
-REMOVING = ("remove.said-1", "remove.said-2", "remove.said-3")
+COARSE = ("ensure.asked", "ensure.answered", "ensure.waiting")
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1200)]
 
 
-def orders_with_faults(site, place, points, coarse):
-    """An order for each point, its worker killed there; at the `coarse` ones (at full size at all) also a whole worker."""
-    cases = [(point, "process") for point in points]
-    cases += [(point, "worker") for point in points if IS_FULL or point in coarse]
-    return [place(f"{who}-{point.replace('.', '-')}", point, who) for point, who in cases]
+def cases_of(kind):
+    """Each point with the death of a process; at the coarse ones (at full size at all) also of a whole worker."""
+    cases = [(point, "process") for point in MADE[kind]]
+    return cases + [(point, "worker") for point in MADE[kind] if IS_FULL or point in COARSE]
 
 
-def ended_with_faults(site, orders, points):
-    """The ends of those orders, with the worker killed at one of the points after the other."""
-    ends = []
-    for number, order in enumerate(orders):
-        site.arm(site.resource(order).name, points[number % len(points)])
-        ends.append(site.end(order))
-    return ends
-
-
-@pytest.mark.parametrize(
-    ("kind", "making", "removing"),
-    [
-        ("server", (*MAKING, *REQUESTS, *PENDING, *TOLD), ENDING + REMOVING),
-        ("database", (*MAKING, *STATEMENTS, *TOLD), ENDING + REMOVING),
-    ],
-)
-def test_a_thing_is_made_and_ended_once_wherever_its_worker_is_killed(site, figures, kind, making, removing):
+@pytest.mark.parametrize("kind", ["server", "database"])
+def test_a_thing_is_made_and_ended_once_wherever_its_worker_is_killed(site, figures, kind):
     site.worker(), site.beat()
-
-    def place(name, point, who):
+    orders = []
+    for point, who in cases_of(kind):
+        name = f"{kind}-{who}-{point.replace('.', '-')}"
         site.arm(name, point, who)
-        return site.order(name) if kind == "server" else site.database_order(name)
-
-    orders = orders_with_faults(site, place, making, coarse=("ensure.asked", "ensure.answered", "ensure.waiting"))
+        orders.append(site.order(name) if kind == "server" else site.database_order(name))
     site.until(lambda: site.are_done(orders), f"not every {kind} is made", 600)
     made = site.fired()
     assert len(made) == len(orders), set(site.armed())
-    there = tally.check(site)
-    ends = ended_with_faults(site, orders, removing)
+    tally.check(site, orders)
+    ends = []
+    for number, order in enumerate(orders):
+        site.arm(site.resource(order).name, ENDED[number % len(ENDED)])
+        ends.append(site.end(order))
     site.until(lambda: site.are_done(ends), f"not every {kind} is gone", 600)
     ended = site.fired() - made
-    assert {point.partition(".")[2] for point in ended} == set(removing), set(site.armed())
-    after = tally.check(site)
-    figures(orders=len(orders) + len(ends), killed=len(made) + len(ended), made=there["there"], left=after["there"])
+    assert {point.partition(".")[2] for point in ended} == set(ENDED), set(site.armed())
+    figures(points=len(MADE[kind]) + len(ENDED), killed=len(made) + len(ended), **tally.check(site, [*orders, *ends]))
+
+
+def test_the_secret_handed_out_opens_the_database_whoever_was_killed(site, figures):
+    """Each try sets a new password, so the one handed out must be the last."""
+    site.worker(), site.beat()
+    orders = {}
+    for point in ("ensure.said-9", "ensure.answered", "ensure.noted-done", "ensure.done"):
+        name = f"secret-{point.replace('.', '-')}"
+        site.arm(name, point)
+        orders[point] = site.database_order(name)
+    site.until(lambda: site.are_done(orders.values()), "not every database is made", 300)
+    assert not site.armed()
+    opened = []
+    for point, order in orders.items():
+        secret = take_secret(site.resource(order), actor=site.market.world.actor("alice"))
+        with psycopg.connect(secret) as link:
+            opened.append(link.execute("SELECT current_database()").fetchone()[0])
+        assert opened[-1] == site.resource(order).external_id, point
+    ends = [site.end(order) for order in orders.values()]
+    site.until(lambda: site.are_done(ends), "not every database is gone", 300)
+    figures(killed=len(site.fired()), opened=len(opened), **tally.check(site, [*orders.values(), *ends]))

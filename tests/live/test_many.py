@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.live import tally
-from tests.live.test_killed_workers import ENDING, MAKING, PENDING, REMOVING, REQUESTS, TOLD
+from tests.live.points import ENDED, MADE
 from tests.sizes import size
 
 N = size(20, 200)
@@ -24,17 +24,17 @@ def test_many_orders_with_a_kill_each_make_one_server_each_and_end_it(site, figu
     site.worker("worker-1"), site.worker("worker-2"), site.beat()
     orders = []
     for number in range(N):
-        site.arm(f"many-{number}", lot.choice((*MAKING, *REQUESTS, *PENDING, *TOLD)), who(lot))
+        site.arm(f"many-{number}", lot.choice(MADE["server"]), who(lot))
         orders.append(site.order(f"many-{number}"))
     site.until(lambda: site.are_done(orders), "not every server is made", 60 + 6 * N)
-    made = tally.check(site)
-    assert (len(site.fired()), made["there"]) == (N, N)
+    assert (len(site.fired()), tally.check(site, orders)["made"]) == (N, N)
     ends = []
     for number in range(0, N, 2):
-        site.arm(f"many-{number}", lot.choice(ENDING + REMOVING), who(lot))
+        site.arm(f"many-{number}", lot.choice(ENDED), who(lot))
         ends.append(site.end(orders[number]))
     site.until(lambda: site.are_done(ends), "not every server is gone", 60 + 6 * N)
-    left = tally.check(site)
-    assert (len(site.fired()), left["there"]) == (N + len(ends), N - len(ends))
-    workers = sum(process.starts for name, process in site.processes.items() if name.startswith("worker")) - 2
-    figures(orders=N + len(ends), kills=N + len(ends), whole_workers=workers, made=N, twice=0, lost=0, left=left["there"])
+    counted = tally.check(site, [*orders, *ends])
+    killed = len(site.fired())
+    assert (killed, counted["made"], counted["ended"]) == (N + len(ends), N, len(ends))
+    workers = sum(process.starts - 1 for name, process in site.processes.items() if name != "beat")
+    figures(killed=killed, of_these_whole_workers=workers, **counted)
