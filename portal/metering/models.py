@@ -222,12 +222,14 @@ class BudgetMonth(Base):
     @property
     def share(self) -> Decimal:
         """The forecast as a part of the amount: 1 is all of it."""
-        return self.forecast / self.budget.amount if self.budget.amount else Decimal(bool(self.forecast))
+        amount: Decimal = self.budget.amount
+        return self.forecast / amount if amount else Decimal(bool(self.forecast))
 
     @property
     def left(self) -> Decimal:
         """What the month leaves of the budget; below zero when it passes it."""
-        return self.budget.amount - self.forecast
+        amount: Decimal = self.budget.amount
+        return amount - self.forecast
 
     @property
     def over(self) -> Decimal:

@@ -18,6 +18,7 @@ from portal.metering import queries, services
 from portal.metering.forms import BudgetForm
 from portal.metering.models import Budget
 from portal.web.cost import bar_of
+from portal.web.months import name_of
 
 HISTORY = 20
 
@@ -70,6 +71,7 @@ def show(request: HttpRequest, form: BudgetForm, found: Budget | None = None, *,
         "form": form,
         "budget": found,
         "month": month,
+        "month_name": name_of(month.period) if month else "",
         "bar": bar_of(month) if month else None,
         "history": history_of(request, found.scope) if found else [],
         "may_set": holds(request.actor, "manage_budgets", found) if found else True,

@@ -1,27 +1,35 @@
 """The ledger over resources that were really ordered, made, stopped and ended, on clouds that really answer."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models import Sum
+from hypothesis import HealthCheck, given, settings, strategies
 
 from portal.catalogue.models import Component
 from portal.core import clock
 from portal.core.money import quantity
-from portal.metering import budgets, lifelines, tasks
+from portal.metering import budgets, ledger, lifelines, queries, tasks
 from portal.metering.models import DailyCost, DailyPresence, DatasetVersion, RateRun, Watermark
 from portal.metering.provisioned import Provisioned
 from portal.orders.drafts import ItemDraft
+from portal.pricing.models import Price
+from portal.pricing.quotes import quote
 from portal.provisioning import services as provisioning
 from portal.provisioning import syncing
 from portal.provisioning.models import Lifeline, Resource
 from portal.users.actor import Actor
 from tests.market import Market
+from tests.metering.shop import Shop
+from tests.metering.simulator import Simulator, line
 
 HOUR = timedelta(hours=1)
+JUNE = datetime(2026, 6, 14, tzinfo=UTC)
+PRICES = strategies.decimals(0, Decimal("9999999999.99999999"), places=8)
 
 
 @pytest.fixture
@@ -90,12 +98,12 @@ def spent(resource: Resource, states: set[str], until: datetime) -> Decimal:
 def stretches(resource: Resource, states: set[str], until: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Its life in these states; neighbours are one stretch."""
     found: list[tuple[datetime, datetime]] = []
-    for line in Lifeline.objects.filter(resource=resource, state__in=states).order_by("period"):
-        ends = min(line.period.upper or until, until)
-        if found and found[-1][1] == line.period.lower:
+    for each in Lifeline.objects.filter(resource=resource, state__in=states).order_by("period"):
+        ends = min(each.period.upper or until, until)
+        if found and found[-1][1] == each.period.lower:
             found[-1] = (found[-1][0], ends)
         else:
-            found.append((line.period.lower, ends))
+            found.append((each.period.lower, ends))
     yield from found
 
 
@@ -232,3 +240,50 @@ def test_connections_and_resources_have_their_names(market: Market, start: datet
     assert lifelines.connections_named([market.aws.pk]) == [(str(market.aws.pk), "aws-main", market.aws.provider.name)]
     assert lifelines.resources_named([resource.pk]) == [(str(resource.pk), "web-1", "eu-west-1")]
     assert lifelines.resources_named([market.aws.pk]) == [(str(market.aws.pk), "", "")]
+
+
+@given(server=PRICES, disk=PRICES, gib=strategies.integers(8, 500))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_quote_for_an_hour_is_the_charge_of_that_hour_to_the_last_digit(
+    shop: Shop, server: Decimal, disk: Decimal, gib: int
+) -> None:
+    plan, size = shop.plan("small"), {"disk_gib": gib}
+    for key, price in (("server", server), ("disk", disk)):
+        Price.objects.filter(component=shop.component(key)).update(unit_price=price)
+    with transaction.atomic():
+        ledger.meter(Simulator([line(shop, JUNE, JUNE + HOUR, size=size)]), until=JUNE + 2 * HOUR)
+        charged = cost()
+        transaction.set_rollback(True)
+    assert quote(plan, size, project=shop.world.web, at=JUNE).per_hour == charged
+
+
+def test_a_run_that_is_killed_halfway_is_completed_by_the_next(
+    market: Market, start: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource, until = make(market, market.draft(), start), start + timedelta(days=4)
+    look(market, until)
+    real, days = ledger.meter_day, iter(range(9))
+
+    def killed(*args: Any) -> bool:
+        if next(days) == 2:
+            raise SystemExit
+        return real(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "meter_day", killed)
+        with pytest.raises(SystemExit):
+            meter(market, until, seen=False)
+    assert 0 < used()["server"] < 60
+    meter(market, until, seen=False)
+    assert used()["server"] == spent(resource, {"running"}, until)
+    assert Watermark.objects.get().until == until
+
+
+def test_use_without_a_price_is_named_by_its_real_service(market: Market, start: datetime) -> None:
+    make(market, market.draft(), start)
+    Price.objects.filter(component__key="disk").delete()
+    meter(market, start + 2 * HOUR)
+    with clock.travel(start + 2 * HOUR):
+        (found,) = queries.unpriced(market.world.actor("carol"), start.isoformat()[:7])
+    assert (found.offering, found.plan, found.component) == ("Linux server", "Small", "Disk")
+    assert used()["server"] * Decimal("0.0208") == cost()
