@@ -228,8 +228,8 @@ class BudgetMonth(Base):
     @property
     def left(self) -> Decimal:
         """What the month leaves of the budget; below zero when it passes it."""
-        amount: Decimal = self.budget.amount
-        return amount - self.forecast
+        left: Decimal = self.budget.amount - self.forecast
+        return left
 
     @property
     def over(self) -> Decimal:
