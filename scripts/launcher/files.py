@@ -10,11 +10,16 @@ LOG_LIMIT_BYTES = 20 * 1024 * 1024
 
 def write_private(path: Path, text: str) -> None:
     """Put `text` in `path` whole or not at all; nobody but the owner can ever read it."""
+    write_private_bytes(path, text.encode())
+
+
+def write_private_bytes(path: Path, data: bytes) -> None:
+    """The same for bytes."""
     new = path.with_name(path.name + ".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "wb") as file:
         os.fchmod(file.fileno(), 0o600)
-        file.write(text)
+        file.write(data)
     new.replace(path)
 
 

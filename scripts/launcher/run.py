@@ -19,7 +19,7 @@ from .valkey import Valkey
 PORTS = {"web": 8000, "postgres": 15432, "valkey": 16379, "managed": 15433, "aws-1": 15001, "aws-2": 15002}
 DATABASE = "concord"
 BEGUN, DONE = "demo-begun", "demo-seeded"
-MADE_BY_THE_SEED = ("managed-*", "valkey", "lake", "blobs", "mail", "demo-people.json")
+MADE_BY_THE_SEED = ("aws-*.state*", "managed-*", "valkey", "lake", "blobs", "mail", "demo-people.json")
 
 
 @dataclass
@@ -99,10 +99,10 @@ def site_environment(site: Site, postgres: Postgres, valkey: Valkey, managed: Po
 
 
 def start_clouds(site: Site) -> None:
-    """Two simulated AWS accounts; they know nothing of an earlier run."""
+    """Two simulated AWS accounts, as an earlier run left them."""
     clouds = []
     for name in ("aws-1", "aws-2"):
-        command = [sys.executable, "-m", "scripts.launcher.demo_aws", str(site.ports[name])]
+        command = [sys.executable, "-m", "scripts.launcher.demo_aws", str(site.ports[name]), str(site.home / f"{name}.state")]
         clouds.append(Child(name, command, site.home, {}, patience_s=1))
         site.supervisor.start(clouds[-1])
     for cloud in clouds:
