@@ -14,6 +14,8 @@ PORTAL_HOME = env.path("PORTAL_HOME", BASE_DIR / ".portal")
 # What is on
 DEBUG = env.flag("DEBUG")
 PORTAL_DEMO = env.flag("PORTAL_DEMO")
+PORTAL_DEMO_AWS_URLS = env.items("PORTAL_DEMO_AWS_URLS")
+PORTAL_DEMO_PG_URL = env.text("PORTAL_DEMO_PG_URL", "")
 PORTAL_TEST_CLOCK = env.flag("PORTAL_TEST_CLOCK") and (DEBUG or PORTAL_DEMO)
 SECRET_KEY = env.text("SECRET_KEY")
 PORTAL_KEYS = env.items("PORTAL_KEYS")

@@ -1,12 +1,17 @@
-"""The demo's tree, roles, quotas and policies."""
+"""The demo's tree, roles, quotas, policies and budgets."""
+
+from decimal import Decimal
+from typing import Any
 
 from portal.access.models import Role, Scope
 from portal.approvals.services import publish_policy
 from portal.demo.people import CAST
+from portal.metering.services import set_budget
 from portal.tenancy import services as tenancy
 from portal.users.actor import Actor
 from portal.users.models import User
 
+Stage = dict[str, Any]
 TREE: dict[str, dict[str, tuple[str, ...]]] = {
     "Nordwind Group": {
         "Retail": ("web", "Kundenportal-Digitalisierung Mittelstand Phase 2"),
@@ -19,12 +24,22 @@ QUOTAS = {
     "Nordwind Group": {"servers": 60, "vcpu": 240, "storage_gib": 20_000},
     "web": {"servers": 12, "vcpu": 40, "storage_gib": 1_000},
 }
-ADMIN = {
+BUDGETS = {"Nordwind Group": 1500, "Retail": 700, "web": 450, "Logistics": 400}
+ADMIN: Stage = {
     "who": {"pick": "role", "role": "organization_admin", "at": "organization"},
     "mode": "any",
     "due_hours": 72,
     "on_timeout": "expire",
 }
+APPROVER: Stage = {"who": {"pick": "role", "role": "approver"}, "mode": "any", "due_hours": 48, "on_timeout": "expire"}
+SMALL = "10"
+"""What costs less a month than this needs no decision. An end always does: it costs less than nothing."""
+POLICIES: tuple[tuple[str, str, list[tuple[str, str, str]], list[Stage]], ...] = (
+    ("New clouds", "connection", [], [ADMIN]),
+    ("Small orders", "order", [("cost_per_month", "ge", "0"), ("cost_per_month", "lt", SMALL)], []),
+    ("Orders of weight", "order", [("cost_per_month", "ge", SMALL)], [APPROVER]),
+    ("Ends", "order", [("cost_per_month", "lt", "0")], [APPROVER]),
+)
 
 
 def make_tree(*, actor: Actor) -> dict[str, Scope]:
@@ -50,9 +65,18 @@ def give_roles(people: dict[str, User], scopes: dict[str, Scope], *, actor: Acto
 
 
 def set_limits(scopes: dict[str, Scope], *, actor: Actor) -> None:
-    """Quotas, and the policy that says who decides on a new cloud."""
+    """Quotas, and the policies that say what needs whose decision."""
     for name, limits in QUOTAS.items():
         for dimension, limit in limits.items():
             tenancy.set_quota(scopes[name], dimension, limit, actor=actor)
-    root = scopes["Nordwind Group"]
-    publish_policy(root, "New clouds", subject_kind="connection", conditions=[], stages=[ADMIN], actor=actor)
+    for name, kind, tests, stages in POLICIES:
+        conditions = [{"field": field, "operator": operator, "value": value} for field, operator, value in tests]
+        publish_policy(
+            scopes["Nordwind Group"], name, subject_kind=kind, conditions=conditions, stages=list(stages), actor=actor
+        )
+
+
+def set_budgets(scopes: dict[str, Scope], *, actor: Actor) -> None:
+    """What a month may cost, in the organization and in some parts of it."""
+    for name, amount in BUDGETS.items():
+        set_budget(scopes[name], Decimal(amount), actor=actor)

@@ -18,14 +18,16 @@ class Part:
     does: str
 
 
+MEI = (("approver", "Retail"), ("approver", "华东研发中心"), ("tenant_admin", "华东研发中心"))
 CAST = (
     Part("erin", "Erin Tanaka", (("organization_admin", "Nordwind Group"),), "organization admin"),
     Part("alice", "Alice Brandt", (("member", "web"), ("member", "数据分析平台")), "member, orders services"),
-    Part("bob", "Bob Okafor", (("approver", "Retail"),), "approver, decides on orders"),
+    Part("bob", "Bob Okafor", (("approver", "Retail"), ("approver", "Logistics")), "approver, decides on orders"),
     Part("carol", "Carol Lindqvist", (("finance", "Nordwind Group"),), "finance"),
     Part("dave", "Dave Novák", (("operator", "Nordwind Group"),), "operator, connects clouds"),
-    Part("mei", "Mei Chen", (("approver", "Retail"), ("tenant_admin", "华东研发中心")), "approver and tenant admin"),
+    Part("mei", "Mei Chen", MEI, "approver and tenant admin"),
     Part("jonas", "Jonas Weber", (("member", "Kundenportal-Digitalisierung Mittelstand Phase 2"),), "member"),
+    Part("nadia", "Nadia Rahman", (("member", "fleet"), ("member", "warehouse")), "member, runs the fleet"),
     Part("mallory", "Mallory Stone", (("organization_admin", "Südwind Werke"),), "admin of another organization"),
 )
 

@@ -1,6 +1,5 @@
 """What the demo organization offers, and its prices."""
 
-from datetime import timedelta
 from decimal import Decimal
 
 from portal.access.models import Scope
@@ -9,8 +8,6 @@ from portal.core import clock
 from portal.pricing.services import open_price_book, set_price
 from portal.users.actor import Actor
 
-HISTORY = timedelta(days=60)
-
 SERVER = OfferingDraft(
     capability="compute",
     name="Linux server",
@@ -18,6 +15,7 @@ SERVER = OfferingDraft(
     icon="server",
     narrowing={"properties": {"disk_gib": {"default": 20, "minimum": 8, "maximum": 500}}},
     plans=[
+        PlanDraft("tiny", "Tiny", "2 vCPU, 1 GiB", {"size": "t3.micro"}, {"servers": 1, "vcpu": 2}),
         PlanDraft("small", "Small", "2 vCPU, 2 GiB", {"size": "t3.small"}, {"servers": 1, "vcpu": 2}),
         PlanDraft("medium", "Medium", "2 vCPU, 4 GiB", {"size": "t3.medium"}, {"servers": 1, "vcpu": 2}),
         PlanDraft("large", "Large", "2 vCPU, 8 GiB", {"size": "t3.large"}, {"servers": 1, "vcpu": 2}),
@@ -45,6 +43,7 @@ DATABASE = OfferingDraft(
 )
 PRICES = {
     "Linux server": {
+        ("server", "tiny"): "0.0104",
         ("server", "small"): "0.0208",
         ("server", "medium"): "0.0416",
         ("server", "large"): "0.0832",
@@ -55,8 +54,8 @@ PRICES = {
 
 
 def open_shop(organization: Scope, *, actor: Actor) -> None:
-    """Publish the offerings and their prices, in force for as long as the demo's history."""
-    starts = clock.hour_of(clock.now() - HISTORY)
+    """Publish the offerings and their prices, in force from this hour on."""
+    starts = clock.hour_of(clock.now())
     book = open_price_book(organization, name=f"{organization.name} list", currency="EUR", actor=actor)
     for draft in (SERVER, DATABASE):
         version = publish_offering(organization, draft, actor=actor)

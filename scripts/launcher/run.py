@@ -3,13 +3,16 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .environment import portal_environment
-from .home import Lock, locked, make_folder, read_json, state_folder
+from .errors import LaunchError
+from .files import open_log
+from .home import ROOT, Lock, locked, make_folder, read_json, state_folder
 from .parts import manage, prepare
 from .ports import LOOPBACK, asked_port, choose_ports
 from .postgres import Postgres
@@ -20,6 +23,8 @@ PORTS = {"web": 8000, "postgres": 15432, "valkey": 16379, "managed": 15433, "aws
 DATABASE = "concord"
 BEGUN, DONE = "demo-begun", "demo-seeded"
 MADE_BY_THE_SEED = ("aws-*.state*", "managed-*", "valkey", "lake", "blobs", "mail", "demo-people.json")
+PAST = {"BROKER_URL": "memory://", "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+"""The seed is its own worker, and the mail of the past was read long ago. What is due now the sweepers hand out."""
 
 
 @dataclass
@@ -35,6 +40,11 @@ class Site:
     def url(self) -> str:
         """Where people find the portal."""
         return f"http://{LOOPBACK}:{self.ports['web']}"
+
+    @property
+    def second_aws(self) -> str:
+        """The endpoint of the account that is not connected yet."""
+        return f"http://{LOOPBACK}:{self.ports['aws-2']}"
 
 
 def run(say: Callable[[str], None]) -> None:
@@ -113,11 +123,22 @@ def seed(site: Site, environment: dict[str, str]) -> None:
     """Fill the demo organization, once. A seed that was cut short is begun again from nothing at the next start."""
     if (site.home / DONE).exists():
         return
-    site.say("Filling the demo organization.")
+    site.say("Filling the demo organization with sixty days of history; this takes half a minute.")
     (site.home / BEGUN).touch()
-    manage(site.home, environment, "seed_demo")
+    populate(site)
+    manage(site.home, {**environment, **PAST}, "seed_demo")
     (site.home / DONE).touch()
     (site.home / BEGUN).unlink()
+
+
+def populate(site: Site) -> None:
+    """Put servers that nobody ordered into the accounts: a few into the one that is connected, more into the other."""
+    for name, estate in (("aws-1", "few"), ("aws-2", "many")):
+        command = [sys.executable, "-m", "scripts.launcher.demo_estate", str(site.ports[name]), estate]
+        with open_log(site.home / "logs" / "setup.log") as log:
+            done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+        if done.returncode:
+            raise LaunchError(f"The demo's servers could not be made; see {site.home / 'logs' / 'setup.log'}")
 
 
 def remove_half_made(home: Path) -> None:
@@ -150,3 +171,4 @@ def greet(site: Site) -> None:
     people = read_json(site.home / "demo-people.json", [])
     for person in people:
         site.say(f"  {person['username']:<10} {person['password']:<28} {person['role']}")
+    site.say(f"Mail to them goes to {site.home / 'mail'}. Connect a second AWS, as dave: {site.second_aws}, any key will do.")
