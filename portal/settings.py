@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "portal.metering",
     "portal.orders",
     "portal.web",
+    "portal.api",
     "portal.demo",
 ]
 
@@ -194,14 +195,35 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
     "metering.meter": {"task": "metering.meter", "schedule": 3600},
     "metering.sweep": {"task": "metering.sweep", "schedule": 300},
+    "api.forget": {"task": "api.forget", "schedule": 3600},
 }
 # One that waited longer than its turn is dropped: behind a long queue it would only enqueue again what already waits
 CELERY_BEAT_SCHEDULE = {
     name: {"options": {"expires": entry["schedule"]}, **entry} for name, entry in CELERY_BEAT_SCHEDULE.items()
 }
 
-# The API
-REST_FRAMEWORK: dict[str, Any] = {}
+# The API: tokens or the session of its docs, JSON in and out, every error a problem. Rates are counted by each process
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.auth.BearerToken", "portal.api.auth.Session"],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.api.auth.SignedIn"],
+    "DEFAULT_PARSER_CLASSES": ["portal.api.parsing.StrictJson"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "portal.api.parsing.OnlyJson",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": "1200/min", "wrong_tokens": "30/min"},
+    "EXCEPTION_HANDLER": "portal.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Concord",
+    "DESCRIPTION": "Everything the pages do, for programs. Sign in with `Authorization: Bearer <token>`.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "portal.api.schema.add_problems"],
+}
 
 # Three registries, read by portal.core.registry: what lives above is named here, never imported from below
 PORTAL_PROVIDERS: list[str] = [

@@ -26,8 +26,9 @@ def unread_count(actor: Actor) -> int:
 
 
 def notices_of(actor: Actor) -> QuerySet[Notice]:
-    """What she was told, newest first."""
-    return Notice.objects.filter(user=actor.user, in_bell=True).order_by("-created_at", "-id")
+    """What she was told, newest first; a narrowed token reads none of it."""
+    told = Notice.objects.none() if actor.narrowed_to else Notice.objects.filter(user=actor.user, in_bell=True)
+    return told.order_by("-created_at", "-id")
 
 
 def switches_of(actor: Actor) -> list[Switch]:

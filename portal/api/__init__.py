@@ -1,0 +1,1 @@
+"""Everything the pages do, for programs: the same services behind JSON."""

@@ -1,0 +1,131 @@
+"""Who can do what through the API: every role, can and cannot; and for another organization there is nothing at all."""
+
+import uuid
+
+import pytest
+
+from portal.approvals.models import Approval
+from portal.events.services import record
+from portal.metering.services import request_export
+from portal.notices.services import notify
+
+CAST = ["alice", "bob", "carol", "dave", "erin"]
+NOBODY = frozenset()
+ALL = frozenset(CAST)
+
+
+@pytest.fixture
+def things(market, world):
+    """One of everything, by the name that a path uses."""
+    resource = market.active("web-1", key="made")
+    order = market.place(market.draft("web-2"), key="open")
+    export = request_export(world.nordwind, "2026-01", actor=world.actor("carol"))
+    return {
+        "web": world.web.pk,
+        "nordwind": world.nordwind.pk,
+        "offering": market.server.version.offering_id,
+        "plan": market.server.pk,
+        "order": order.pk,
+        "approval": Approval.objects.get(subject_id=str(order.pk)).pk,
+        "resource": resource.pk,
+        "connection": market.aws.pk,
+        "export": export.pk,
+    }
+
+
+READS = [
+    ("scopes/{web}/", ALL),
+    ("scopes/{web}/quotas/", ALL),
+    ("offerings/{offering}/", ALL),
+    ("offerings/{offering}/options/?project={web}&connection={connection}&region=eu-west-1", ALL),
+    ("orders/{order}/", ALL),
+    ("approvals/{approval}/", ALL),
+    ("resources/{resource}/", ALL),
+    ("resources/{resource}/steps/", ALL),
+    ("resources/{resource}/lifelines/", ALL),
+    ("connections/{connection}/", {"carol", "dave", "erin"}),
+    ("exports/{export}/", {"carol", "erin"}),
+]
+ACTS = [
+    ("POST", "offerings/{offering}/quote/", "quote", ALL, 200),
+    ("POST", "orders/", "order", {"alice"}, 201),
+    ("POST", "orders/?dry_run=true", "order", {"alice"}, 200),
+    ("POST", "orders/{order}/withdraw/", "nothing", {"alice"}, 200),
+    ("POST", "orders/{order}/retry/", "nothing", {"alice"}, 200),
+    ("POST", "approvals/{approval}/vote/", "vote", {"bob"}, 200),
+    ("POST", "approvals/{approval}/withdraw/", "nothing", {"alice"}, 200),
+    ("POST", "resources/{resource}/operate/", "stop", {"alice", "dave"}, 202),
+    ("POST", "resources/{resource}/retry/", "nothing", {"alice", "dave", "erin"}, 202),
+    ("POST", "connections/", "connection", {"dave", "erin"}, 201),
+    ("POST", "connections/{connection}/check/", "nothing", {"dave", "erin"}, 202),
+    ("PUT", "connections/{connection}/credentials/", "credentials", {"dave", "erin"}, 200),
+    ("POST", "connections/{connection}/disable/", "nothing", {"dave", "erin"}, 200),
+    ("PUT", "scopes/{nordwind}/budget/", "budget", {"carol", "erin"}, 200),
+    ("POST", "exports/", "export", {"carol", "erin"}, 201),
+    ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
+]
+KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
+DENIED = (403, 404)
+MOVED_ON = (409, 422)  # the one before has done it already, or nobody is left to decide
+
+
+def body_of(name, market, things):
+    answers = {"name": "web-9", "region": "eu-west-1", "image": market.image}
+    item = {"plan": str(things["plan"]), "connection": str(things["connection"]), "answers": answers}
+    return {
+        "nothing": {},
+        "quote": {"project": str(things["web"]), **item},
+        "order": {"project": str(things["web"]), "items": [item]},
+        "vote": {"choice": "approve", "card_hash": Approval.objects.get(pk=things["approval"]).card_hash},
+        "stop": {"verb": "stop"},
+        "credentials": {"credentials": KEYS},
+        "budget": {"amount": "900.50"},
+        "export": {"organization": str(things["nordwind"]), "period": "2026-01", "format": "csv"},
+        "connection": {
+            "scope": str(things["nordwind"]),
+            "provider": "aws",
+            "name": "second",
+            "config": {"regions": "eu-west-1", "endpoint": "http://127.0.0.1:9"},
+            "credentials": KEYS,
+        },
+    }[name]
+
+
+@pytest.mark.parametrize(("path", "who"), READS, ids=[path for path, _ in READS])
+def test_who_may_see_a_thing_sees_it_and_nobody_else_learns_that_it_is_there(caller, things, path, who):
+    for name in CAST:
+        assert caller(name).get(path.format(**things)).status_code == (200 if name in who else 404), name
+    assert caller("mallory").get(path.format(**things)).status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path", "body", "who", "status"), ACTS, ids=[f"{act[0]} {act[1]}" for act in ACTS])
+def test_each_role_can_do_what_it_may_and_no_more(caller, market, things, method, path, body, who, status):
+    path, sent = path.format(**things), body_of(body, market, things)
+    for name in sorted(ALL - set(who)):
+        assert caller(name).send(method, path, sent, Idempotency_Key=name).status_code in DENIED, name
+    if path != "meter-now/":
+        assert caller("mallory").send(method, path, sent, Idempotency_Key="m").status_code == 404
+    for number, name in enumerate(sorted(who)):
+        sent = {**sent, "name": f"cloud-{name}"} if body == "connection" else sent
+        answer = caller(name).send(method, path, sent, Idempotency_Key=f"{name}-{number}")
+        assert answer.status_code in ((status,) if number == 0 else (status, *MOVED_ON)), (name, answer.json())
+
+
+LISTS = ["scopes/", "offerings/", "orders/", "approvals/", "resources/", "resources/unmanaged/", "connections/"]
+LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_another_organization_sees_none_of_it_in_any_list(caller, things, world, path):
+    record("tenancy.rename", world.web, actor=world.actor("erin"))
+    notify([world.alice], "role_given", target=world.web, actor=world.actor("erin"), role="Member")
+    text = caller("mallory").get(path).content.decode()
+    assert "Nordwind" not in text
+    assert "Alice" not in text
+    assert not any(str(pk) in text for pk in things.values())
+
+
+def test_an_id_that_never_was_is_not_found_either(caller, things):
+    for path, _who in READS:
+        made_up = path.format(**{**things, **{path.split("{")[1].split("}")[0]: uuid.uuid4()}})
+        assert caller("erin").get(made_up).status_code == 404, path

@@ -1,0 +1,86 @@
+"""The schema is whole and valid, and the page that shows it renders in a browser under the strict policy."""
+
+import shutil
+
+import pytest
+from django.core.management import call_command
+from django.urls import get_resolver
+
+from portal.access.models import Token
+
+
+def operations(document):
+    return [operation for methods in document["paths"].values() for operation in methods.values()]
+
+
+def test_the_schema_is_valid_without_a_warning(tmp_path, db):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+
+
+def test_it_is_served_to_who_is_signed_in_and_says_3_1(caller, client):
+    assert client.get("/api/schema/").status_code == 401
+    document = caller("alice").get("schema/").json()
+    assert document["openapi"].startswith("3.1")
+    assert not Token.objects.filter(revoked_at__isnull=False).exists()
+    assert {"token", "session"} <= set(document["components"]["securitySchemes"])
+
+
+def test_every_address_is_in_it_and_every_operation_says_how_it_fails(caller):
+    document = caller("alice").get("schema/").json()
+    found = [each for each in get_resolver().url_patterns if str(each.pattern) == "api/"][0].url_patterns
+    left_out = {"schema/", "docs/", "problems/<slug:code>/", ""}
+    paths = {
+        f"/api/{pattern.pattern}".replace("<uuid:pk>", "{id}") for pattern in found if str(pattern.pattern) not in left_out
+    }
+    assert {path.replace("{pk}", "{id}") for path in document["paths"]} == paths
+    for operation in operations(document):
+        assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
+        assert operation["description"], operation["operationId"]
+
+
+def test_creating_acts_say_that_they_take_a_key(caller):
+    document = caller("alice").get("schema/").json()
+    keyed = {
+        operation["operationId"]: part["required"] if "required" in part else False
+        for operation in operations(document)
+        for part in operation.get("parameters", [])
+        if part["name"] == "Idempotency-Key"
+    }
+    assert keyed == {
+        "orders_create": True,
+        "connections_create": False,
+        "exports_create": False,
+        "tokens_create": False,
+        "resources_operate": False,
+        "resources_rotate": False,
+    }
+
+
+def test_the_page_is_for_who_is_signed_in(client, db):
+    assert client.get("/api/docs/")["Location"] == "/signin/?next=/api/docs/"
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+@pytest.mark.usefixtures("fresh_db")
+def test_the_page_renders_in_a_browser_without_a_word_on_the_console(world, portal_url):
+    from playwright.sync_api import sync_playwright
+
+    from tests.cast import PASSWORD
+
+    said = []
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"{portal_url}/signin/?next=/api/docs/")
+        page.fill("[name=username]", "alice")
+        page.fill("[name=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#operations-orders-orders_create", timeout=30_000)
+        page.click("#operations-me-me_read button")
+        page.click("text=Try it out")
+        page.click("text=Execute")
+        page.wait_for_selector("text=Alice Test", timeout=20_000)
+        browser.close()
+    assert said == []
