@@ -156,24 +156,29 @@ def test_notices_are_read_one_by_one_and_all_at_once(caller, market):
     assert bob.post("notices/read/").json() == {"changed": 0}
 
 
-LISTS = ["scopes/", "offerings/", "orders/", "approvals/", "approvals/inbox/", "resources/", "connections/", "events/"]
+LONG = ["scopes/", "orders/", "approvals/", "resources/", "resources/unmanaged/", "events/"]
+LISTS = [*LONG, "approvals/inbox/", "offerings/", "connections/", "exports/", "budgets/", "notices/", "tokens/"]
 
 
-@pytest.mark.parametrize("path", [*LISTS, "resources/unmanaged/", "exports/", "budgets/", "notices/", "tokens/"])
-def test_a_list_of_fifty_takes_few_queries_for_every_role(caller, market, world, in_few_queries, path):
+def test_a_list_of_fifty_takes_few_queries_for_every_role(caller, market, world, in_few_queries):
     for number in range(55):
         market.place(market.draft(f"web-{number}"), key=f"k{number}")
         record("tenancy.rename", world.web, actor=world.actor("erin"), number=number)
         Scope.objects.create(scope_kind=ScopeKind.PROJECT, parent=world.retail, name=f"p{number}", slug=f"p{number}")
-    resource = {"connection": market.aws, "region": "eu-west-1", "capability": "compute", "plan": market.server}
-    rows = [Resource(**resource, version=market.server.version, project=world.web, name=f"w{number}") for number in range(55)]
-    found = [Resource(**{**resource, "plan": None}, name=f"u{n}", external_id=f"u{n}", state="running") for n in range(55)]
-    Resource.objects.bulk_create([*rows, *found])
+    ours = {"connection": market.aws, "region": "eu-west-1", "capability": "compute", "plan": market.server}
+    ours |= {"version": market.server.version, "project": world.web}
+    found = {**ours, "plan": None, "version": None, "project": None, "state": "running"}
+    rows = [Resource(**ours, name=f"w{number}") for number in range(55)]
+    Resource.objects.bulk_create(
+        [*rows, *(Resource(**found, name=f"u{number}", external_id=f"u{number}") for number in range(55))]
+    )
     for name in ("alice", "bob", "carol", "dave", "erin"):
-        answer = in_few_queries(caller(name), path)
-        assert answer.status_code == 200
-        if name == "erin" and path in ("scopes/", "orders/", "approvals/", "resources/", "resources/unmanaged/", "events/"):
-            assert len(answer.json()["results"]) == 50
+        who = caller(name)
+        for path in LISTS:
+            answer = in_few_queries(who, path)
+            assert answer.status_code == 200
+            if name == "erin" and path in LONG:
+                assert len(answer.json()["results"]) == 50, path
 
 
 def test_a_list_is_walked_by_its_cursor_to_the_end_and_back(caller, world):

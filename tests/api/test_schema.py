@@ -27,7 +27,7 @@ def test_it_is_served_to_who_is_signed_in_and_says_3_1(caller, client):
 
 def test_every_address_is_in_it_and_every_operation_says_how_it_fails(caller):
     document = caller("alice").get("schema/").json()
-    found = [each for each in get_resolver().url_patterns if str(each.pattern) == "api/"][0].url_patterns
+    found = next(each for each in get_resolver().url_patterns if str(each.pattern) == "api/").url_patterns
     left_out = {"schema/", "docs/", "problems/<slug:code>/", ""}
     paths = {
         f"/api/{pattern.pattern}".replace("<uuid:pk>", "{id}") for pattern in found if str(pattern.pattern) not in left_out
@@ -41,7 +41,7 @@ def test_every_address_is_in_it_and_every_operation_says_how_it_fails(caller):
 def test_creating_acts_say_that_they_take_a_key(caller):
     document = caller("alice").get("schema/").json()
     keyed = {
-        operation["operationId"]: part["required"] if "required" in part else False
+        operation["operationId"]: part.get("required", False)
         for operation in operations(document)
         for part in operation.get("parameters", [])
         if part["name"] == "Idempotency-Key"
