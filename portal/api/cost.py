@@ -17,10 +17,9 @@ from portal.api.idempotency import idempotent
 from portal.api.shapes import Exact, MoneyField, NamedSerializer, PersonSerializer, Shape, money
 from portal.core import clock
 from portal.metering import queries, services
-from portal.metering.calendars import period_at
+from portal.metering.calendars import PERIOD, period_at
 from portal.metering.models import Budget as BudgetRow
 from portal.metering.models import ExportFormat
-from portal.metering.services import PERIOD
 
 TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
@@ -137,14 +136,15 @@ class Cost(View):
         """A month, as far as the caller may see cost."""
         actor, asked = actor_of(request), asked_of(PeriodSerializer, request)
         period = asked.get("period") or period_at(clock.now(), "UTC")
-        rows = queries.cost_by_tenant(actor, period)
+        lines = queries.month_lines(actor, period)
+        rows = queries.by_tenant(lines)
         found = {
             "period": period,
             "metered_until": queries.metered_until(),
             "totals": [money(amount, currency) for currency, amount in sorted(queries.totals(rows).items())],
             "rows": rows,
             "completeness": queries.completeness(actor, period),
-            "unpriced": queries.unpriced(actor, period),
+            "unpriced": queries.lacking_a_price(lines),
         }
         return shown(CostSerializer, found, request)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access.models import Group, Role
@@ -124,7 +125,8 @@ def _line(approval: Approval, stage: Stage) -> StageLine:
 def _facts_now(approval: Approval) -> dict[str, Any]:
     kind = kind_named(approval.subject_kind)
     if approval.is_waiting:
-        facts: dict[str, Any] = plain(kind.facts(kind.load(approval.subject_id)))
+        with transaction.atomic():  # a kind may lock its subject as it loads it
+            facts: dict[str, Any] = plain(kind.facts(kind.load(approval.subject_id)))
         return facts
     return dict(approval.facts)
 

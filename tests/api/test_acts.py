@@ -44,6 +44,11 @@ def test_the_card_has_an_etag_and_a_vote_may_carry_it(caller, approval):
     assert other.status_code == 409
 
 
+@pytest.mark.usefixtures("fresh_db")
+def test_a_card_is_read_outside_any_transaction(caller, approval):
+    assert caller("bob").get(f"approvals/{approval.pk}/").status_code == 200
+
+
 def test_a_vote_on_a_card_whose_facts_moved_says_what_changed(caller, approval):
     OrderItem.objects.update(region="us-east-1")
     Order.objects.update(note="quickly")
@@ -63,8 +68,9 @@ def test_a_vote_without_a_card_is_no_vote(caller, approval):
 def test_a_dry_run_says_price_quota_budget_and_who_decides_and_writes_nothing(caller, market, wish, world):
     set_quota(world.web, "servers", 3, actor=world.actor("erin"))
     set_budget(world.web, Decimal(500), actor=world.actor("carol"))
+    alice = caller("alice")
     before = [model.objects.count() for model in (Order, Approval, Event, Hold, Notice)]
-    answer = caller("alice").post("orders/?dry_run=true", wish)
+    answer = alice.post("orders/?dry_run=true", wish)
     said = answer.json()
     assert answer.status_code == 200
     assert before == [model.objects.count() for model in (Order, Approval, Event, Hold, Notice)]

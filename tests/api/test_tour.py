@@ -25,7 +25,7 @@ class Shell:
     """One bash for all blocks, as a reader has it."""
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
-        pipe = subprocess.PIPE
+        self.folder, pipe = folder, subprocess.PIPE
         self.bash = subprocess.Popen(
             ["bash"], cwd=folder, env=env, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT
         )
@@ -40,7 +40,8 @@ class Shell:
             if line == "::end::\n":
                 return "".join(said).strip()
             said.append(line)
-        pytest.fail(f"{block}\n---\n{''.join(said)}")
+        log = (self.folder / "portal.log").read_text()[-3000:]
+        pytest.fail(f"{block}\n---\n{''.join(said)}\n---\n{log}")
 
     def close(self) -> None:
         self.bash.stdin.close()
