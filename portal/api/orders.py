@@ -133,7 +133,7 @@ class BudgetLeftSerializer(Shape[Any]):
     is_over = serializers.BooleanField()
 
 
-class ItemDryRunSerializer(Shape[Any]):
+class DryItemSerializer(Shape[Any]):
     """One line as it would be frozen; `problem` says why it cannot be."""
 
     spec = serializers.DictField(source="item.spec", default=None, allow_null=True)
@@ -146,12 +146,12 @@ class ItemDryRunSerializer(Shape[Any]):
         return body_of(line.refusal, self.context["request"]) if line.refusal else None
 
 
-class DryRunSerializer(Shape[Any]):
+class DryRunResultSerializer(Shape[Any]):
     """What would come of it. `rule` would allow it at once; else `stages` say who would decide."""
 
     is_orderable = serializers.BooleanField()
     cost_per_month = serializers.SerializerMethodField()
-    items = ItemDryRunSerializer(many=True)
+    items = DryItemSerializer(many=True)
     problem = serializers.SerializerMethodField()
     rule = serializers.CharField()
     stages = StageSerializer(many=True)
@@ -180,7 +180,7 @@ class Orders(View):
     @says(
         "orders_create",
         takes=NewOrderSerializer,
-        gives={201: OrderDetailSerializer, 200: DryRunSerializer},
+        gives={201: OrderDetailSerializer, 200: DryRunResultSerializer},
         keyed="required",
         asks={"dry_run": bool},
     )
@@ -190,7 +190,7 @@ class Orders(View):
         """
         if not asked_of(DryRunSerializer, request)["dry_run"]:
             return self.place(request)
-        return shown(DryRunSerializer, dry_run(actor=actor_of(request), **wish_of(request)), request)
+        return shown(DryRunResultSerializer, dry_run(actor=actor_of(request), **wish_of(request)), request)
 
     @idempotent(required=True)
     def place(self, request: Request) -> Response:

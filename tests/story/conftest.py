@@ -1,0 +1,118 @@
+"""The portal as `make run` starts it, with its demo, and people who open it in Chromium."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from scripts.launcher.home import ROOT, read_json
+from scripts.launcher.ports import any_port
+from tests.story.reader import Reader
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@dataclass
+class Site:
+    """A running portal: where it is, who can sign in, and its state folder."""
+
+    url: str
+    home: Path
+    passwords: dict[str, str] = field(repr=False)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return dict(read_json(self.home / "ports.json", {}))
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """One `make run` for all stories of this worker; stopped by Ctrl-C at the end."""
+    home = Path(tempfile.mkdtemp(prefix="concord-story-"))
+    home.chmod(0o755)
+    state, said = home / "state", (home / "output").open("w+")
+    clean = {name: value for name, value in os.environ.items() if name not in UNSET}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts.launcher", "run"], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT,
+        env={**clean, "PORTAL_HOME": str(state), "PORT": str(any_port())},
+    )  # fmt: skip
+    try:
+        wait_until(lambda: "Concord runs at" in (home / "output").read_text(), process, home / "output")
+        people = json.loads((state / "demo-people.json").read_text())
+        port = read_json(state / "ports.json", {})["web"]
+        passwords = {person["username"]: person["password"] for person in people}
+        yield Site(f"http://127.0.0.1:{port}", state, passwords)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        said.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+UNSET = {
+    *(
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "BROKER_URL",
+        "SECRET_KEY",
+        "PORTAL_KEYS",
+        "PORTAL_HOME",
+        "EMAIL_BACKEND",
+        "DEBUG",
+    ),
+    *("OUTBOUND_ALLOW", "TEST_ADMIN_URL", "DJANGO_SETTINGS_MODULE"),
+}
+
+
+def wait_until(true: Callable[[], bool], process: "subprocess.Popen[bytes]", output: Path, limit_s: float = 150) -> None:
+    until = time.monotonic() + limit_s
+    while not true():
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < until, output.read_text()
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium here")
+    return {"executable_path": CHROMIUM, "args": FLAGS, "headless": True}
+
+
+@pytest.fixture
+def open_as(browser: Browser, site: Site) -> Iterator[Callable[..., Reader]]:
+    """`open_as("alice")` is a signed-in person at 1440 px; whatever her console said is an error at the end."""
+    readers: list[Reader] = []
+
+    def sign_in(name: str, **how: Any) -> Reader:
+        context = browser.new_context(base_url=site.url, viewport={"width": 1440, "height": 900}, **how)
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: _note(said, message, page))
+        page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
+        reader = Reader(page, said)
+        readers.append(reader)
+        reader.sign_in(name, site.passwords[name])
+        return reader
+
+    yield sign_in
+    for reader in readers:
+        reader.page.context.close()
+    assert [line for reader in readers for line in reader.console] == []
+
+
+def _note(said: list[str], message: ConsoleMessage, page: Page) -> None:
+    if message.type in ("error", "warning"):
+        said.append(f"{page.url}: {message.text}")
