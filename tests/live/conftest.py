@@ -19,6 +19,8 @@ from tests.live.points import ARMED, FIRED
 from tests.live.site import Site
 from tests.market import open_market
 
+pytest.register_assert_rewrite("tests.live.tally")
+
 
 @pytest.fixture(scope="module")
 def whole_site(django_db_blocker: Any) -> Iterator[Site]:

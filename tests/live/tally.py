@@ -72,7 +72,9 @@ def check_records(ours: list[Resource], there: list[Resource], ended: list[Resou
     held = Counter(Hold.objects.filter(amount=1).values_list("key", "dimension"))
     assert held == Counter((resource.hold_key, DIMENSIONS[resource.capability]) for resource in there)
     assert told("resource_ready", Resource) == Counter(map(str, made))
-    assert told("order_ready", Order) == Counter(map(str, Order.objects.values_list("pk", flat=True)))
+    for topic, action in (("order_ready", "create"), ("order_moved", "terminate")):
+        orders = Order.objects.filter(items__action=action).values_list("pk", flat=True)
+        assert told(topic, Order) == Counter(map(str, orders))
 
 
 def told(topic: str, kind: type[Model]) -> Counter[Any]:
