@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from portal.access.models import Token
 from portal.approvals.models import Approval
 from portal.events.services import record
 from portal.metering.services import request_export
@@ -129,3 +130,21 @@ def test_an_id_that_never_was_is_not_found_either(caller, things):
     for path, _who in READS:
         made_up = path.format(**{**things, **{path.split("{")[1].split("}")[0]: uuid.uuid4()}})
         assert caller("erin").get(made_up).status_code == 404, path
+
+
+def test_every_address_with_an_id_is_nothing_to_another_organization(caller, market, things, world):
+    """Read from the schema, so that an address added later is held to it, too."""
+    notices = notify([world.alice], "role_given", target=world.web, actor=world.actor("erin"), role="Member")
+    document, mallory = caller("alice").get("schema/").json(), caller("mallory")
+    ids = {f"{name}s": pk for name, pk in things.items()} | {"scopes": things["web"], "notices": notices[0].pk}
+    ids["tokens"] = Token.objects.filter(user=world.alice).first().pk
+    paths = {path: methods for path, methods in document["paths"].items() if "{" in path}
+    bodies = [body_of(name, market, things) for name in ("nothing", "quote", "vote", "stop", "credentials", "budget")]
+    for path, methods in paths.items():
+        address = path.removeprefix("/api/").replace("{id}", str(ids[path.split("/")[2]]))
+        address += "?project=" + str(things["web"]) if path.endswith("/options/") else ""
+        for method in methods:
+            answers = {mallory.send(method.upper(), address, body).status_code for body in bodies}
+            assert answers <= {400, 404, 428}, (method, path, answers)
+            assert 404 in answers, (method, path, answers)
+    assert len(paths) >= 25
