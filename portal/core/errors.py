@@ -1,8 +1,24 @@
 """What can go wrong, each as a fact. Pages and API map these to HTTP in one place each."""
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+
+HIDDEN = "•••"
+SECRETS = (
+    (re.compile(r"(\w+://)[^\s/@]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), rf"\1 {HIDDEN}"),
+    (
+        re.compile(
+            r"(?i)(\w*(?:passw|secret|token|credential|authorization|private|api.?key|dsn)\w*[\"']?\s*[:=]\s*)"
+            r"(\"[^\"]*\"?|'[^']*'?|[^\s,;&]+)"
+        ),
+        rf"\1{HIDDEN}",
+    ),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}"), HIDDEN),
+    (re.compile(r"[A-Za-z0-9+/=_]{32,}"), HIDDEN),
+)
 
 
 class PortalError(Exception):
@@ -73,3 +89,16 @@ class Unavailable(PortalError):
     """A part the act needs does not answer just now."""
 
     status, code, title = 503, "unavailable", _("Not reachable just now")
+
+
+def redacted(error: BaseException | str) -> str:
+    """An error in one line for operators: its class and first line, cut, without what looks like a secret.
+
+    The lines after the first are where databases quote the row that did not fit.
+    """
+    text = str(error)
+    for pattern, instead in SECRETS:
+        text = pattern.sub(instead, text)
+    line = next(iter(text.strip().splitlines()), "").replace("\x00", "")
+    name = "" if isinstance(error, str) else type(error).__name__
+    return ": ".join(part for part in (name, line) if part)[:300]

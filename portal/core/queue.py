@@ -17,6 +17,20 @@ def after_commit(task: str, *args: Any) -> None:
     transaction.on_commit(partial(_send, task, plain))
 
 
+def depth() -> int | None:
+    """How many messages wait at the broker for a worker; None where it does not answer."""
+    broker: Any = current_app.connection_for_read()
+    with broker:
+        try:
+            with broker.channel() as channel:
+                return int(channel.queue_declare(queue=current_app.conf.task_default_queue, passive=True).message_count)
+        except broker.channel_errors:
+            return 0  # nobody has sent anything yet, so the queue is not there
+        except (OperationalError, *broker.connection_errors):
+            logger.warning("the broker does not answer; its depth is not known")
+            return None
+
+
 def _send(task: str, args: list[Any]) -> None:
     try:
         current_app.send_task(task, args=args, retry=False)
