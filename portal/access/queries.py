@@ -25,6 +25,12 @@ def scopes_with_people(actor: Actor) -> Any:
     return scopes_visible_to(actor).annotate(depth=depth, people=people).select_related("owner").order_by("path")
 
 
+def scopes_where(actor: Actor, permission: str) -> Any:
+    """The open scopes in which she holds a permission, those nearest the root first."""
+    depth = Func(F("path"), function="nlevel", output_field=IntegerField())
+    return Scope.objects.visible_to(actor, permission).filter(state=ScopeState.ACTIVE).order_by(depth, "name", "pk")
+
+
 def scope_for(actor: Actor, scope_id: Any) -> Scope:
     """One scope by its id; NotFound where she may not see it."""
     scope: Scope | None = Scope.objects.select_related("owner", "parent").filter(pk=scope_id).first()

@@ -55,6 +55,22 @@ RUNGS: dict[str, Promise] = {
 }
 # What can be ordered, by capability: the word for many of it and the icon of one.
 KINDS: dict[str, Promise] = {"compute": _("Servers"), "database": _("Databases")}
+STATES: dict[str, Promise] = {
+    "checking": _("Checking"),
+    "waiting": _("Waiting"),
+    "ready": _("Ready"),
+    "failed": _("Failed"),
+    "disabled": _("Disabled"),
+}
+HEALTHS: dict[str, Promise] = {"well": _("Well"), "failing": _("Failing"), "unknown": _("Unknown")}
+# The same for all that a cloud may give, whether or not it can be ordered yet.
+CAPABILITIES: dict[str, Promise] = {
+    **KINDS,
+    "volume": _("Volumes"),
+    "object_store": _("Buckets"),
+    "container": _("Containers"),
+    "function": _("Functions"),
+}
 
 
 def cause_of(kind: str) -> str:
@@ -70,6 +86,16 @@ def hint_of(kind: str) -> str:
 def check_label(name: str) -> str:
     """What a check shows, in words."""
     return str(CHECKS.get(name, name))
+
+
+def capability_label(name: str) -> str:
+    """What a cloud can give, in words."""
+    return str(CAPABILITIES.get(name, name.replace("_", " ")))
+
+
+def reason_of(text: str) -> str:
+    """Why a cloud lacks a capability, as its adapter declares it, in the reader's language."""
+    return gettext(text) if text else ""
 
 
 def translated(schema: Any) -> Any:

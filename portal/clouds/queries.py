@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from portal.access.models import Scope
 from portal.clouds.models import Choice, Connection, ConnectionCheck, ConnectionState, Picture, Provider
@@ -18,6 +19,11 @@ Options = list[tuple[str, str]]
 def providers_offered() -> QuerySet[Provider]:
     """What can be connected, by name."""
     return Provider.objects.filter(is_offered=True)
+
+
+def provider_names() -> Options:
+    """(key, name) of every provider, those no longer offered too: connections may stand on them."""
+    return list(Provider.objects.order_by("name").values_list("key", "name"))
 
 
 def provider_named(key: str) -> Provider:
@@ -66,6 +72,28 @@ def last_check(connection: Connection) -> ConnectionCheck | None:
 def pictures_of(connection: Connection) -> QuerySet[Picture]:
     """How fresh each of its regions is."""
     return Picture.objects.filter(connection=connection).order_by("region")
+
+
+def with_failing_region(connections: QuerySet[Connection]) -> Any:
+    """The same, each with `failing_region`: {region, kind, since} of the one that could not be read for longest, or None."""
+    failing = Picture.objects.filter(connection=OuterRef("pk")).exclude(error_kind="").order_by("failing_since", "region")
+    facts = JSONObject(region="region", kind="error_kind", since="failing_since")
+    return connections.annotate(failing_region=Subquery(failing.values(facts=facts)[:1]))
+
+
+def choice_counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """Region -> kind -> how many may be chosen there now."""
+    there = Choice.objects.filter(connection=connection, missing_since=None).order_by()
+    counts: dict[str, dict[str, int]] = {}
+    for region, kind, number in there.values_list("region", "choice_kind").annotate(Count("pk")):
+        counts.setdefault(region, {})[kind] = number
+    return counts
+
+
+def health_counts(actor: Actor) -> dict[str, int]:
+    """How many of the connections she may see are well, failing or not known; those disabled are left out."""
+    rows = Connection.objects.visible_to(actor).exclude(state=ConnectionState.DISABLED).order_by()
+    return dict(rows.values_list("health").annotate(Count("pk")))
 
 
 def choices_of(connection: Connection, kind: str, region: str = "") -> QuerySet[Choice]:

@@ -6,15 +6,30 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from portal.access.models import Scope
 from portal.access.resolver import scope_ids
+from portal.clouds.models import Connection
 from portal.core import clock, parcels
 from portal.core.errors import NotFound
 from portal.core.journal import OPEN_STATES, StepState
 from portal.provisioning.models import Desired, Lifeline, Resource, ResourceShare, ResourceState, Step, Sync
 from portal.users.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What one connection holds: how many resources are ours, how many were found, and since when they are known so well.
+
+    `read_at` is the age of the oldest picture among its regions; None while one of them was never read whole.
+    """
+
+    managed: int = 0
+    unmanaged: int = 0
+    read_at: datetime | None = None
+
 
 PARTS = ("project", "connection__scope", "connection__provider", "version__offering", "plan")
 
@@ -56,6 +71,26 @@ def resource_visible_to(actor: Actor, pk: UUID | str) -> Resource:
         if found := rows.filter(pk=pk).first():
             return found
     raise NotFound
+
+
+def with_there(connections: QuerySet[Connection]) -> Any:
+    """The same, each with what `there` reads: counted by the database in the one query."""
+    alive = Resource.objects.filter(connection=OuterRef("pk")).exclude(state=ResourceState.GONE).order_by()
+    ours, found = Count("pk", filter=Q(project__isnull=False)), Count("pk", filter=Q(project=None))
+    counts = alive.values("connection").annotate(both=JSONObject(managed=ours, unmanaged=found)).values("both")
+    syncs = Sync.objects.filter(connection=OuterRef("pk")).order_by().values("connection")
+    read = syncs.annotate(oldest=Min("good_at"), never=Count("pk", filter=Q(good_at=None))).filter(never=0).values("oldest")
+    return connections.annotate(there_counts=Subquery(counts), there_read_at=Subquery(read))
+
+
+def there(connection: Any) -> There:
+    """What one of `with_there` holds."""
+    return There(**(connection.there_counts or {}), read_at=connection.there_read_at)
+
+
+def there_in(connection: Connection) -> There:
+    """What one connection holds."""
+    return there(with_there(Connection.objects.filter(pk=connection.pk)).get())
 
 
 def steps_of(resource: Resource) -> QuerySet[Step]:
@@ -134,9 +169,10 @@ def syncs_of(connection: Any) -> QuerySet[Sync]:
 
 
 def failures_visible_to(actor: Actor) -> QuerySet[Step]:
-    """Steps that ended in an error somebody should look at, newest first."""
+    """The last steps of resources that ended in an error somebody should look at, newest first; one for each resource."""
     seen = Q() if actor.is_system else Q(resource__project__in=scope_ids(actor, "view_platform"))
-    failed = Step.objects.filter(seen, state=StepState.FAILED).exclude(resource__error="")
+    later = Step.objects.filter(resource=OuterRef("resource"), created_at__gt=OuterRef("created_at"))
+    failed = Step.objects.filter(seen, ~Exists(later), state=StepState.FAILED).exclude(resource__error="")
     return failed.select_related("resource__project", "resource__connection").order_by("-settled_at")
 
 

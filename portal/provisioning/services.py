@@ -144,6 +144,17 @@ def retry_resource(resource: Resource, *, actor: Actor) -> Resource:
 
 
 @transaction.atomic
+def sync_connection(connection: Connection, *, actor: Actor) -> None:
+    """Read a connection in use now: what can be chosen there, and what is there. Asking twice is harmless."""
+    require(actor, "manage_connections", connection)
+    if not connection.is_usable:
+        raise Conflict(_("It is not in use, so there is nothing to read. It is read by itself once it is."))
+    record("provisioning.ask_sync", connection, actor=actor)
+    queue.after_commit("clouds.sync_choices", connection.pk)
+    queue.after_commit("provisioning.sync", connection.pk)
+
+
+@transaction.atomic
 def share_resource(resource: Resource, user: User, permission: str, *, expires: datetime, actor: Actor) -> ResourceShare:
     """Let one person do one thing with one resource until a date; shared again, the date is moved."""
     require(actor, "share_resource", resource)

@@ -68,6 +68,23 @@ CONNECTION = {
     "disabled": Look("idle", "player-stop", _("Disabled")),
 }
 
+HEALTH = {
+    "well": Look("ok", "circle-check", _("Well")),
+    "failing": Look("fail", "alert-triangle", _("Failing")),
+    "unknown": Look("idle", "circle-dashed", _("Unknown")),
+}
+
+CHECK = {
+    "passed": Look("ok", "circle-check", _("Passed")),
+    "warned": Look("wait", "alert-triangle", _("Warning")),
+    "failed": Look("fail", "alert-triangle", _("Failed")),
+    "skipped": Look("idle", "minus", _("Skipped")),
+    "above": Look("idle", "lock", _("Not held")),
+    "running": Look("move", "loader-2", _("Checking")),
+    "next": Look("idle", "circle-dashed", _("Next")),
+    "left_out": Look("idle", "circle-dashed", _("Not run")),
+}
+
 OUTCOME = {
     "done": Look("ok", "check", _("Done")),
     "ok": Look("ok", "check", _("Done")),
@@ -91,6 +108,8 @@ STATES: dict[str, dict[str, Look]] = {
     "approval": APPROVAL,
     "step": STEP,
     "connection": CONNECTION,
+    "health": HEALTH,
+    "check": CHECK,
     "outcome": OUTCOME,
     "scope": SCOPE,
 }
