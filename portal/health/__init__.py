@@ -1,0 +1,1 @@
+"""How the portal itself is: its queue, its workers, what ran and what failed."""
