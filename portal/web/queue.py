@@ -27,6 +27,8 @@ from portal.web.events import page_number
 ROWS = 50
 JOBS: dict[str, Any] = {
     "approvals.expire": gettext_lazy("End or raise decisions that are overdue"),
+    "provisioning.tell_ends": gettext_lazy("Tell of resources that end within a week"),
+    "api.forget": gettext_lazy("Forget the answers kept for Idempotency-Key"),
     "notices.sweep": gettext_lazy("Send mail that is due"),
     "provisioning.sweep": gettext_lazy("Hand out work on resources that is due"),
     "orders.sweep": gettext_lazy("Look at orders at work"),
@@ -39,7 +41,7 @@ JOBS: dict[str, Any] = {
     "notices.deliver": gettext_lazy("Send one mail"),
     "metering.meter": gettext_lazy("Meter and rate"),
     "metering.rate": gettext_lazy("Rate again from an hour on"),
-    "metering.sweep": gettext_lazy("Meter hours that were missed"),
+    "metering.sweep": gettext_lazy("Write exports that were lost, and tell of budgets near their limit"),
     "metering.write_export": gettext_lazy("Write an export"),
 }
 VERBS: dict[str, Any] = {

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 from celery import current_app
+from django.conf import settings
 from django.test import Client
 
 from portal.celery import failed
 from portal.core import clock, queue
 from portal.core.models import TaskRun, Worker
 from portal.provisioning.models import Resource, Step
+from portal.web.queue import JOBS
 from tests.cast import PASSWORD, give, person
 
 CAST = ["alice", "bob", "carol", "dave", "erin", "mallory"]
@@ -175,3 +177,7 @@ class TestFailedSteps:
         assert browser.post(f"/queue/retry/{broken.pk}/").status_code == 404
         assert browser.post(f"/queue/retry/{uuid.uuid4()}/").status_code == 404
         assert Resource.objects.get(pk=broken.pk).error
+
+
+def test_every_job_of_the_schedule_has_words():
+    assert set(settings.CELERY_BEAT_SCHEDULE) <= set(JOBS)
