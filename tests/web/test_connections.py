@@ -29,8 +29,9 @@ FRESH = {"state": ConnectionState.CHECKING, "health": Health.UNKNOWN, "approved_
 
 
 @pytest.fixture(autouse=True)
-def scripted(settings):
-    settings.PORTAL_PROVIDERS = kit.SCRIPTED
+def scripted(request, settings):
+    """The scripted cloud stands alone, except beside the market's real ones."""
+    settings.PORTAL_PROVIDERS = [*(settings.PORTAL_PROVIDERS if "market" in request.fixturenames else []), *kit.SCRIPTED]
     Scripted.reset()
     yield Scripted
     Scripted.reset()
@@ -405,6 +406,15 @@ class TestThePage:
         assert "1 to 50 of 120" in page
         assert "t3.small" in page
         assert "old-0050" in signed_in("dave").get(page_of(connection) + "?page=2").content.decode()
+
+    def test_the_count_of_managed_ones_leads_to_their_list(self, market, signed_in):
+        market.active()
+        browser = signed_in("dave")
+        link = f"/resources/?connection={market.aws.pk}"
+        assert f'href="{link}">1</a>' in browser.get(page_of(market.aws)).content.decode()
+        assert "web-1" in browser.get(link).content.decode()
+        assert "web-1" not in browser.get(f"/resources/?connection={market.postgres.pk}").content.decode()
+        assert browser.get("/resources/?connection=nonsense").status_code == 200
 
     def test_one_that_names_itself_in_html_stays_text(self, signed_in, connection):
         found(connection, 1)
