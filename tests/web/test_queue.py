@@ -112,6 +112,7 @@ def test_a_broker_that_is_away_is_said_and_the_page_stands(world, signed_in, mon
 
 def test_it_looks_again_by_itself_while_something_moves(world, signed_in, monkeypatch):
     browser = signed_in("dave")
+    monkeypatch.setattr(queue, "depth", lambda: 0)
     assert "every 5s" not in browser.get("/queue/").content.decode()
     monkeypatch.setattr(queue, "depth", lambda: 7)
     page = browser.get("/queue/", headers={"HX-Request": "true"}).content.decode()
