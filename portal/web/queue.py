@@ -39,8 +39,6 @@ JOBS: dict[str, Any] = {
     "provisioning.reconcile": gettext_lazy("Bring a resource to what is wanted"),
     "orders.advance": gettext_lazy("Follow an order"),
     "notices.deliver": gettext_lazy("Send one mail"),
-    "provisioning.tell_ends": gettext_lazy("Tell of resources that end soon"),
-    "api.forget": gettext_lazy("Forget answers kept for repeated calls"),
     "metering.meter": gettext_lazy("Meter and rate"),
     "metering.rate": gettext_lazy("Rate again from an hour on"),
     "metering.sweep": gettext_lazy("Write exports that were lost, and tell of budgets near their limit"),
