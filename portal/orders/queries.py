@@ -11,6 +11,7 @@ from portal.access.models import Scope
 from portal.core.errors import NotFound
 from portal.orders.models import OPEN, Action, Order, OrderItem, OrderState
 from portal.provisioning.models import Resource, ResourceState
+from portal.tenancy.quotas import held_under
 from portal.users.actor import Actor
 
 NOT_PAID_YET = (ResourceState.PLANNED, ResourceState.CREATING, ResourceState.FAILED)
@@ -60,6 +61,13 @@ def end_of(resource: Resource) -> Order | None:
     found = OrderItem.objects.filter(resource=resource, action=Action.TERMINATE, is_open=True)
     item = found.select_related("order__requester").first()
     return item.order if item else None
+
+
+def held_by(order: Order) -> dict[str, int]:
+    """How much of each quota dimension an order holds, before and after its resources exist."""
+    items = list(OrderItem.objects.filter(order=order, action=Action.CREATE).select_related("resource"))
+    keys = [item.hold_key for item in items] + [item.resource.hold_key for item in items if item.resource]
+    return held_under(keys)
 
 
 def open_cost(scope: Scope, *, but: Order | None = None) -> Decimal:

@@ -68,6 +68,12 @@ def rename_holds(before: str, after: str) -> None:
     Hold.objects.filter(key=before).update(key=after)
 
 
+def held_under(keys: Iterable[str]) -> dict[str, int]:
+    """How much of each dimension is held under these keys together."""
+    rows = Hold.objects.filter(key__in=list(keys)).values_list("dimension").annotate(n=Sum("amount")).order_by("dimension")
+    return dict(rows)
+
+
 def room_in(scope: Scope) -> list[Room]:
     """Every quota that binds a scope, its own and those above, with what is used: root first."""
     quotas = Quota.objects.filter(scope__path__above=scope.path).select_related("scope").order_by("scope__path", "dimension")

@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.clouds.labels import RUNGS
+from portal.clouds.schemas import CAPABILITIES
+from portal.core.schema import properties
 
 LABELS: dict[str, Any] = {
     "action": gettext_lazy("What happens"),
@@ -30,6 +32,9 @@ LABELS: dict[str, Any] = {
     "rung": gettext_lazy("What Concord may do"),
 }
 WORDS: dict[str, Mapping[str, Any]] = {"rung": RUNGS}
+SAID = ("name", "region")
+ASIDE = ("currency", "items", "actions", "offerings")
+"""Drawn elsewhere on the card, or said better by what is drawn."""
 AMOUNTS = ("cost_per_hour", "cost_per_month")
 
 
@@ -44,6 +49,19 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of an order: what, where, with which answers, and its price a month."""
+
+    name: str
+    ends: bool
+    service: str
+    where: str
+    answers: list[tuple[str, str]]
+    per_month: Decimal | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shift:
     """One fact before and after; either may be missing."""
 
@@ -53,8 +71,27 @@ class Shift:
 
 def lines(facts: Mapping[str, Any]) -> list[Fact]:
     """Every fact that says something, in the order the kind gives them; the currency stands with its amounts."""
-    shown = {name: value for name, value in facts.items() if value not in (None, "", []) and name != "currency"}
+    shown = {name: value for name, value in facts.items() if value not in (None, "", []) and name not in ASIDE}
     return [line(name, value, facts) for name, value in shown.items()]
+
+
+def items(facts: Mapping[str, Any]) -> list[Item]:
+    """What an order asks for, thing by thing; nothing for other kinds."""
+    return [_item(each, str(facts.get("currency", ""))) for each in facts.get("items", []) if isinstance(each, Mapping)]
+
+
+def _item(each: Mapping[str, Any], currency: str) -> Item:
+    titles = {name: part.get("title", name) for schema in CAPABILITIES.values() for name, part in properties(schema).items()}
+    answers = {name: value for name, value in each.get("spec", {}).items() if value not in (None, "") and name not in SAID}
+    return Item(
+        name=str(each.get("name", "")),
+        ends=each.get("action") == "terminate",
+        service=" · ".join(str(each[part]) for part in ("offering", "plan") if each.get(part)),
+        where=", ".join(str(each[part]) for part in ("connection", "region") if each.get(part)),
+        answers=[(_(titles.get(name, name)), str(value)) for name, value in answers.items()],
+        per_month=amount_of(each.get("per_month")),
+        currency=currency,
+    )
 
 
 def line(name: str, value: Any, facts: Mapping[str, Any]) -> Fact:
@@ -77,6 +114,10 @@ def words(name: str, value: Any) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(words(name, part) for part in value)
+    if isinstance(value, Mapping):
+        return " · ".join(
+            str(value[part]) for part in ("name", "offering", "plan", "connection", "region") if value.get(part)
+        )
     return str(WORDS.get(name, {}).get(str(value), value))
 
 

@@ -2,7 +2,8 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -22,9 +23,11 @@ from portal.approvals.models import Approval
 from portal.approvals.queries import approval_visible_to, inbox_of
 from portal.core.errors import Conflict, Invalid, NotFound, Stale
 from portal.metering.queries import budget_state
+from portal.orders.queries import held_by, open_cost, order_visible_to
+from portal.tenancy.quotas import room_in
 from portal.users.actor import Actor
-from portal.web import facts, nav
-from portal.web.bars import Bar, bar
+from portal.web import facts, nav, room
+from portal.web.bars import Bar
 from portal.web.events import page_number
 
 ROWS = 50
@@ -100,7 +103,8 @@ def show(
         "card": drawn,
         "facts": facts.lines(drawn.facts),
         "cost": facts.cost_of(drawn.facts),
-        "bars": room(request.actor, found, drawn),
+        "bars": room_of(request.actor, found, drawn),
+        "items": facts.items(drawn.facts),
         "changed": facts.shifts(changed, drawn.facts),
         "moved": facts.shifts(moved, drawn.facts),
         "subject_url": subject_url(request.actor, found),
@@ -117,16 +121,21 @@ def waiting(request: HttpRequest) -> dict[str, Any]:
     return {"page": page, "picks": [Pick(each, facts.cost_of(each.facts)) for each in page.object_list]}
 
 
-def room(actor: Actor, found: Approval, drawn: Card) -> list[Bar]:
-    """The tightest budget with what this adds, while it waits and where she may see cost."""
-    cost = facts.cost_of(drawn.facts)
-    if cost is None or cost.amount is None or not found.is_waiting or not holds(actor, "view_cost", found):
+def room_of(actor: Actor, found: Approval, drawn: Card) -> list[Bar]:
+    """Budget and quota with what an order adds, while it waits; the budget where she may see cost.
+
+    The bars are those of the order form: all that is open counts, and what this holds is its own share.
+    """
+    if found.subject_kind != "order" or not found.is_waiting:
         return []
-    state = budget_state(found.scope, extra_per_month=cost.amount)
-    if state.budget is None or state.outlook is None:
-        return []
-    label = _("Budget of %(scope)s, this month") % {"scope": state.budget.scope}
-    return [bar(label, state.outlook.forecast, state.extra, state.amount, state.currency, digits=2)]
+    order = order_visible_to(actor, found.subject_id)
+    cost, bars = facts.cost_of(drawn.facts), []
+    if cost and cost.amount and holds(actor, "view_cost", found):
+        others = partial(open_cost, but=order)
+        bars = room.budget_bars(budget_state(found.scope, extra_per_month=cost.amount, open_below=others), cost.amount)
+    taken = held_by(order)
+    rooms = [(each, taken[each.dimension]) for each in room_in(found.scope) if each.dimension in taken]
+    return bars + room.quota_bars([(replace(each, used=each.used - mine), mine) for each, mine in rooms])
 
 
 def subject_url(actor: Actor, found: Approval) -> str:
