@@ -51,7 +51,7 @@ def test_what_is_queued_survives_kill_9_of_broker_and_worker(site, figures):
     site.worker()
     taken = {site.resource(order).pk for order in orders}
     site.until(lambda: taken <= set(Step.objects.values_list("resource", flat=True)), "a message was lost", 300)
-    killed = len(site.fired())
+    killed = len(site.deaths())
     assert killed == 2
     site.beat()
     site.until(lambda: site.are_done(orders), "not every server is made", 300)
