@@ -1,6 +1,7 @@
 """The PostgreSQL adapter against the real server of the test run: the contract, walls, limits and faults."""
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,10 +18,28 @@ from portal.clouds import calls
 from portal.clouds.adapters import pg
 from portal.clouds.adapters.postgresql import HOME, Postgresql
 from portal.clouds.base import Account, CloudError, DatabaseSpec
+from scripts.launcher.parts import temporary_folder
+from scripts.launcher.postgres import Postgres
 from tests.clouds.contract import MADE_UP, DatabaseContract, settled
 from tests.clouds.faults import Fault, FaultProxy
 
 STATEMENTS = ("CREATE DATABASE", "COMMENT ON", "REVOKE ALL", "CREATE ROLE", "GRANT CONNECT", "ALLOW_CONNECTIONS true")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_server() -> Iterator[None]:
+    """A server of this module's own: its tests remove every database that carries a key, whoever made it."""
+    home = temporary_folder()
+    server = Postgres(home)
+    before = os.environ["TEST_ADMIN_URL"]
+    try:
+        server.start(fsync="off", synchronous_commit="off", full_page_writes="off")
+        os.environ["TEST_ADMIN_URL"] = server.url("postgres", "admin")
+        yield
+    finally:
+        os.environ["TEST_ADMIN_URL"] = before
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def account_at(port: int, **credentials: Any) -> Account:

@@ -19,6 +19,7 @@ from scripts.launcher.home import ROOT, read_json
 from scripts.launcher.ports import any_port
 from scripts.launcher.supervisor import record_of
 
+pytestmark = pytest.mark.xdist_group("site")  # each looks for the same ports: one after the other
 MANAGE = """
 import os, pathlib, sys
 home = pathlib.Path(os.environ["PORTAL_HOME"])

@@ -59,7 +59,7 @@ def test_the_count_stands_beside_the_inbox_on_every_page(world, signed_in, appro
 
 
 def test_the_card_shows_facts_policies_route_and_carries_its_hash(world, signed_in, approval, in_few_queries):
-    page = in_few_queries(signed_in("bob"), url(approval), most=30).content.decode()
+    page = in_few_queries(signed_in("bob"), url(approval), most=32).content.decode()
     for text in ("Wish w1", "Alice Test", "120.00", "Approver of web", "Route", "Similar decisions", approval.card_hash):
         assert text in page
     assert 'title="120.004 EUR exactly"' in page

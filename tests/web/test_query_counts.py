@@ -29,6 +29,7 @@ def test_every_place_of_the_navigation_has_a_baseline():
     assert max(BASELINE.values()) <= MOST
 
 
+@pytest.mark.timeout(600)
 def test_pages_stay_at_their_baseline_with_ten_thousand_rows(crowd, signed_in):
     over, seen = [], set()
     for name in ("alice", "bob", "carol", "dave", "erin"):
