@@ -7,7 +7,7 @@ LINT_ENV := SECRET_KEY=lint DATABASE_URL=postgres://lint@127.0.0.1:1/lint
 TYPED := $(filter-out portal/web,$(wildcard portal/*)) scripts
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 .DEFAULT_GOAL := help
-.PHONY: help run test prove check bench requirements vendor clean
+.PHONY: help run test prove check bench pictures requirements vendor clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ check: ## Lint, types, walls, migrations
 bench: ## Measure: rating, pages, visibility, inventory, footprint (ARGS=pages for one)
 	@$(PYTHON) scripts/bootstrap.py --dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+pictures: ## Take the pictures of docs/img anew, from the story in a browser
+	@$(PYTHON) scripts/bootstrap.py --dev
+	@PICTURES=docs/img $(BIN)/pytest -q tests/story/test_story.py -p no:randomly
 
 requirements: ## Pin requirements from pyproject.toml, for every Python from 3.11 on (Debian's 3.11.2 needs one more than 3.11.3)
 	$(PIN) pyproject.toml -o requirements.txt

@@ -112,6 +112,23 @@ function say(id) {
   if (line) document.querySelector("#says")?.replaceChildren(line.content.cloneNode(true));
 }
 
+// A form that is drawn anew keeps what she wrote after the request had left.
+const sent = new WeakMap();
+let late = [];
+const written = (form) => new Map([...form.elements].filter((field) => field.id && !/hidden|radio|checkbox|submit/.test(field.type)).map((field) => [field.id, field.value]));
+body.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => { if (isForm(target)) sent.set(target, written(target)); });
+body.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+  if (isForm(target) && sent.has(target)) late = [...written(target)].filter(([id, value]) => sent.get(target).get(id) !== value);
+});
+body.addEventListener("htmx:load", () => {
+  for (const [id, value] of late.splice(0)) {
+    const field = document.getElementById(id);
+    if (!field || (field.options && ![...field.options].some((option) => option.value === value))) continue;
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+});
+
 // Long choices get a field to search in.
 function enhance(part) {
   if (!window.TomSelect) return;

@@ -103,10 +103,11 @@ def choices_of(connection: Connection, kind: str, region: str = "") -> QuerySet[
 
 
 def options(connection: Connection, kind: str, region: str = "") -> Options:
-    """(key, name) of what may be chosen; for regions the connection's own, and sizes from small to large."""
+    """(key, name) of what may be chosen; for regions the connection's own in its order, and sizes from small to large."""
     found = list(choices_of(connection, kind, "" if kind == "region" else region))
     if kind == "region":
-        found = [choice for choice in found if choice.key in connection.region_keys()]
+        by_key = {choice.key: choice for choice in found}
+        found = [by_key[key] for key in connection.region_keys() if key in by_key]
     if kind == "size":
         found.sort(key=_by_size)
     return [(choice.key, choice.name) for choice in found]

@@ -128,6 +128,12 @@ class TestOffers:
             "ssh_key": [("hers", "hers")],
         }
 
+    def test_regions_stand_in_the_order_of_the_connection(self, connection: Connection) -> None:
+        for key in ("eu-central-1", "eu-west-1"):
+            Choice.objects.create(connection=connection, choice_kind="region", key=key, name=key)
+        connection.config = {"regions": "eu-west-1, eu-central-1"}
+        assert queries.options(connection, "region") == [("eu-west-1", "eu-west-1"), ("eu-central-1", "eu-central-1")]
+
     def test_what_is_not_on_offer_is_named(self, connection: Connection) -> None:
         sync(connection, whole(size("a"), Offered("image", "ami-1", "Debian")))
         spec = {"name": "web", "region": REGION, "size": "huge", "image": "ami-1", "network": "", "ssh_key": ""}
