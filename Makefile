@@ -4,7 +4,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 # The type checker reads the settings and connects to nothing.
 LINT_ENV := SECRET_KEY=lint DATABASE_URL=postgres://lint@127.0.0.1:1/lint
-TYPED := $(filter-out portal/web,$(wildcard portal/*)) scripts
+TYPED := $(filter-out portal/web portal/__pycache__,$(wildcard portal/*)) scripts
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 .DEFAULT_GOAL := help
 .PHONY: help run test prove check bench pictures requirements vendor clean
