@@ -40,7 +40,7 @@ bench: ## Measure: rating, pages, visibility, inventory, footprint (ARGS=pages f
 
 pictures: ## Take the pictures of docs/img anew, from the story in a browser
 	@$(PYTHON) scripts/bootstrap.py --dev
-	@PICTURES=docs/img $(BIN)/pytest -q tests/story/test_story.py -p no:randomly
+	@PICTURES=docs/img $(BIN)/pytest -q tests/story -p no:randomly
 
 requirements: ## Pin requirements from pyproject.toml, for every Python from 3.11 on (Debian's 3.11.2 needs one more than 3.11.3)
 	$(PIN) pyproject.toml -o requirements.txt

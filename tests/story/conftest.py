@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from scripts.launcher.home import ROOT, read_json
 from scripts.launcher.ports import any_port
@@ -84,11 +84,15 @@ def wait_until(true: Callable[[], bool], process: "subprocess.Popen[bytes]", out
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Chromium for one test. Its event loop ends with it: while one runs in a process, Django refuses its database there."""
     if CHROMIUM is None:
         pytest.skip("no chromium here")
-    return {"executable_path": CHROMIUM, "args": FLAGS, "headless": True}
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

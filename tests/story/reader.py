@@ -55,6 +55,7 @@ class Reader:
             self.page.wait_for_timeout(250)
             self.page.screenshot(path=Path(PICTURES) / f"{name}-{theme}.png", animations="disabled")
         self.page.emulate_media(color_scheme="light")
+        self.page.wait_for_timeout(400)  # colours fade; a check in between would read neither
 
 
 def said(violation: dict[str, Any], url: str) -> str:

@@ -2,7 +2,22 @@
 
 import pytest
 
+from tests.story.reader import Reader
+
 pytestmark = pytest.mark.xdist_group("site")
+PICTURED = {
+    "alice": {
+        "/": "home",
+        "/catalogue/": "catalogue",
+        "/orders/": "orders",
+        "/resources/": "resources",
+        "/profile/": "profile",
+    },
+    "bob": {"/inbox/": "inbox", "/notices/": "notices"},
+    "carol": {"/": "home-finance"},
+    "dave": {"/": "home-operator"},
+    "erin": {"/": "home-admin", "/scopes/": "scopes", "/events/": "events"},
+}
 SIZES = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -19,6 +34,20 @@ def test_every_place_she_may_open_is_whole(open_as, name):
             reader.page.emulate_media(color_scheme=theme)
             for place in places:
                 reader.open(place)
+    reader.page.set_viewport_size(SIZES["wide"])
+    for place, picture in PICTURED[name].items():
+        reader.open(place)
+        reader.picture(picture)
+
+
+def test_the_door_is_whole(browser, site):
+    page = browser.new_page(base_url=site.url, viewport=SIZES["wide"])
+    reader = Reader(page)
+    reader.open("/signin/")
+    reader.picture("signin")
+    page.set_viewport_size(SIZES["phone"])
+    reader.open("/signin/")
+    page.close()
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])

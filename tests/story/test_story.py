@@ -23,6 +23,7 @@ def order(alice: Reader, service: str, name: str, plan: str) -> str:
     page.get_by_role("link", name=service).first.click()
     alice.check()
     page.locator("label.plan", has_text=plan).click()
+    alice.picture("offering")
     page.get_by_label("Name", exact=True).fill(name)
     image = page.get_by_label("Image")
     if image.count():
