@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,24 @@ def test_a_module_says_what_it_is_for_and_stays_short(path):
     assert not tree.body or ast.get_docstring(tree), "a module begins with one line saying what it is for"
     if path.name != "clock.py":
         assert not names_of_clocks(tree), "the one clock is portal.core.clock"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PORTAL)))
+def test_a_module_imports_at_its_top_and_lets_no_database_tell_the_time(path):
+    text = "" if path.name == "clock.py" else path.read_text()
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lazy = [node.name for node in functions for part in ast.walk(node) if isinstance(part, ast.Import | ast.ImportFrom)]
+    assert not lazy, "a lazy import is a design error"
+    assert not re.search(r"\b(now\(\)|current_timestamp|Now\(\))", text.replace("clock.now()", "")), (
+        "the one clock is portal.core.clock"
+    )
+
+
+def test_no_sql_tells_the_time():
+    told = [
+        path for path in PORTAL.rglob("*.sql") if re.search(r"\b(now\(|current_timestamp)", path.read_text(), re.IGNORECASE)
+    ]
+    assert not told
 
 
 def test_core_has_at_most_sixteen_files():

@@ -3,12 +3,20 @@
 from typing import Any
 
 import django_filters as filters
+from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from portal.events.models import Event
 
-OUTCOMES = [("done", _("Done")), ("refused", _("Refused")), ("failed", _("Failed"))]
+DAY = forms.DateInput(attrs={"type": "date"})
+OUTCOMES = [
+    ("done", _("Done")),
+    ("waiting", _("Waiting")),
+    ("allowed", _("Allowed")),
+    ("refused", _("Refused")),
+    ("failed", _("Failed")),
+]
 
 
 class EventFilter(filters.FilterSet):  # type: ignore[misc]
@@ -16,8 +24,8 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
 
     q = filters.CharFilter(method="search", label=_("Action, target or correlation"))
     outcome = filters.ChoiceFilter(choices=OUTCOMES, label=_("Outcome"), empty_label=_("any"))
-    since = filters.DateFilter(field_name="at", lookup_expr="date__gte", label=_("From"))
-    until = filters.DateFilter(field_name="at", lookup_expr="date__lte", label=_("To"))
+    since = filters.DateFilter(field_name="at", lookup_expr="date__gte", label=_("From"), widget=DAY)
+    until = filters.DateFilter(field_name="at", lookup_expr="date__lte", label=_("To"), widget=DAY)
     target_kind = filters.CharFilter(label=_("Kind"))
 
     class Meta:

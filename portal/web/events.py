@@ -23,7 +23,9 @@ class EventTable(tables.Table):
         verbose_name=_("Action"),
         orderable=False,
     )
-    outcome = tables.TemplateColumn("{{ record.outcome }}", verbose_name=_("Outcome"), orderable=False)
+    outcome = tables.TemplateColumn(
+        '{% load concord %}{% state record.outcome "outcome" %}', verbose_name=_("Outcome"), orderable=False
+    )
     actor = tables.TemplateColumn("{% load concord %}{% person record.actor %}", verbose_name=_("Who"), orderable=False)
     target = tables.TemplateColumn(
         '{{ record.target_kind }} <span class="name">{{ record.target_label }}</span>',
@@ -33,7 +35,7 @@ class EventTable(tables.Table):
     )
     at = tables.TemplateColumn("{% load concord %}{% when record.at %}", verbose_name=_("When"), orderable=False)
     correlation_id = tables.TemplateColumn(
-        '<a class="mono quiet" href="?q={{ record.correlation_id }}">{{ record.correlation_id }}</a>',
+        '<a class="mono quiet text-nowrap" href="?q={{ record.correlation_id }}">{{ record.correlation_id }}</a>',
         verbose_name=_("Correlation"),
         orderable=False,
         attrs={"td": {"class": "wide-only"}, "th": {"class": "wide-only"}},

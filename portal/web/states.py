@@ -87,7 +87,7 @@ CHECK = {
 
 OUTCOME = {
     "done": Look("ok", "check", _("Done")),
-    "ok": Look("ok", "check", _("Done")),
+    "allowed": Look("ok", "shield-check", _("Allowed")),
     "refused": Look("fail", "x", _("Refused")),
     "denied": Look("fail", "x", _("Denied")),
     "failed": Look("fail", "alert-triangle", _("Failed")),
