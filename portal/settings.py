@@ -33,7 +33,6 @@ INSTALLED_APPS = [
     "django.forms",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
-    "django.contrib.humanize",
     "django_htmx",
     "django_filters",
     "django_tables2",
