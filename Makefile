@@ -19,7 +19,7 @@ run: ## Set everything up and start the portal with its demo organization (PORT=
 test: ## Install what the tests need and run them all
 	@$(PYTHON) scripts/bootstrap.py --dev
 	@command -v chromium >/dev/null || echo "No chromium here, so no page is opened in a browser: apt install chromium"
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 prove: ## Run every proof at full size (half an hour) and write docs/proof.md
 	@$(PYTHON) scripts/bootstrap.py --dev

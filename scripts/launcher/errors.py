@@ -3,3 +3,7 @@
 
 class LaunchError(Exception):
     """A message for the person at the keyboard: what is wrong and what to do; printed without a traceback."""
+
+
+class PortTaken(LaunchError):
+    """Something else listens where a server of ours was to."""

@@ -12,14 +12,23 @@ LOOPBACK = "127.0.0.1"
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on this port of loopback now."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((LOOPBACK, port))
-            listener.listen(1)
-        except OSError:
-            return False
-        return True
+    listener = hold(port)
+    if listener is not None:
+        listener.close()
+    return listener is not None
+
+
+def hold(port: int) -> socket.socket | None:
+    """Keep others from taking a port until the socket is closed, just before its server listens; None when it is taken."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen(1)
+    except OSError:
+        listener.close()
+        return None
+    return listener
 
 
 def any_port() -> int:

@@ -17,7 +17,7 @@ import psutil
 
 from . import roles
 from .account import require_entry, runnable_copy, server_account
-from .errors import LaunchError
+from .errors import LaunchError, PortTaken
 from .files import kept_secret, last_line, open_log
 from .home import make_folder
 from .ports import LOOPBACK, any_port, is_free
@@ -59,7 +59,7 @@ class Postgres:
         deadline = time.monotonic() + START_LIMIT_S
         while not self._launch(port or any_port(), settings, deadline):
             if port is not None and not is_free(port):
-                raise LaunchError(f"Port {port} is taken, so PostgreSQL could not listen on it.")
+                raise PortTaken(f"Port {port} is taken, so PostgreSQL could not listen on it.")
             time.sleep(0.5)
         return self.port
 

@@ -3,18 +3,19 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .environment import portal_environment
-from .errors import LaunchError
+from .errors import LaunchError, PortTaken
 from .files import open_log
-from .home import ROOT, Lock, locked, make_folder, read_json, state_folder
+from .home import ROOT, Lock, locked, make_folder, read_json, state_folder, write_json
 from .parts import manage, prepare
-from .ports import LOOPBACK, asked_port, choose_ports
+from .ports import LOOPBACK, asked_port, choose_ports, free_port_from, hold
 from .postgres import Postgres
 from .supervisor import Child, Supervisor, end_left_children, wait_until_listening
 from .valkey import Valkey
@@ -35,6 +36,24 @@ class Site:
     ports: dict[str, int]
     supervisor: Supervisor
     say: Callable[[str], None]
+    held: dict[str, socket.socket | None] = field(default_factory=dict)
+
+    def hold_ports(self) -> None:
+        """Keep every port that was chosen from others until its server starts: another run may choose at this moment."""
+        self.held = {name: hold(port) for name, port in self.ports.items()}
+
+    def let_go(self, name: str) -> int:
+        """The port, free for its server to listen on."""
+        if (held := self.held.pop(name, None)) is not None:
+            held.close()
+        return self.ports[name]
+
+    def take_next(self, name: str) -> None:
+        """Another took the port meanwhile: the next free one, from now on."""
+        before = self.ports[name]
+        self.ports[name] = free_port_from(before + 1, avoid=frozenset(self.ports.values()))
+        write_json(self.home / "ports.json", self.ports)
+        self.say(f"Port {before} is taken, so {name} uses {self.ports[name]}.")
 
     @property
     def url(self) -> str:
@@ -79,9 +98,10 @@ def serve(home: Path, supervisor: Supervisor, lock: Lock, say: Callable[[str], N
     for line in changed:
         say(line)
     site = Site(home, ports, supervisor, say)
+    site.hold_ports()
     for server, name in servers:
         supervisor.add(server)
-        server.start(ports[name])
+        start_server(site, server, name)
     postgres.ensure_roles()
     if half_seeded:
         postgres.drop_database(DATABASE)
@@ -95,6 +115,17 @@ def serve(home: Path, supervisor: Supervisor, lock: Lock, say: Callable[[str], N
     lock.tell(site.url)
     greet(site)
     supervisor.watch()
+
+
+def start_server(site: Site, server: Postgres | Valkey, name: str) -> None:
+    """Start it on its port, or on the next one where somebody was quicker."""
+    while True:
+        try:
+            server.start(site.let_go(name))
+        except PortTaken:
+            site.take_next(name)
+        else:
+            return
 
 
 def site_environment(site: Site, postgres: Postgres, valkey: Valkey, managed: Postgres) -> dict[str, str]:
@@ -112,7 +143,13 @@ def start_clouds(site: Site) -> None:
     """Two simulated AWS accounts, as an earlier run left them."""
     clouds = []
     for name in ("aws-1", "aws-2"):
-        command = [sys.executable, "-m", "scripts.launcher.demo_aws", str(site.ports[name]), str(site.home / f"{name}.state")]
+        command = [
+            sys.executable,
+            "-m",
+            "scripts.launcher.demo_aws",
+            str(site.let_go(name)),
+            str(site.home / f"{name}.state"),
+        ]
         clouds.append(Child(name, command, site.home, {}, patience_s=1))
         site.supervisor.start(clouds[-1])
     for cloud in clouds:
@@ -154,7 +191,7 @@ def remove_half_made(home: Path) -> None:
 def start_portal(site: Site, environment: dict[str, str]) -> None:
     """Web, worker and beat."""
     python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "portal"]
-    bind = ["--bind", f"{LOOPBACK}:{site.ports['web']}", "--workers", "2", "--threads", "4"]
+    bind = ["--bind", f"{LOOPBACK}:{site.let_go('web')}", "--workers", "2", "--threads", "4"]
     web = [python, "-m", "gunicorn", "portal.wsgi", *bind, "--graceful-timeout", "4", "--no-control-socket"]
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
     beat = [*celery, "beat", "--loglevel", "INFO", "--schedule", str(site.home / "beat-schedule"), "--pidfile="]

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from .account import require_entry, runnable_copy, server_account
-from .errors import LaunchError
+from .errors import LaunchError, PortTaken
 from .files import kept_secret, last_line, open_log
 from .home import make_folder
 from .ports import LOOPBACK, any_port, is_free
@@ -46,7 +46,7 @@ class Valkey:
         deadline = time.monotonic() + START_LIMIT_S
         while not self._launch(port or any_port(), settings, deadline):
             if port is not None and not is_free(port):
-                raise LaunchError(f"Port {port} is taken, so Valkey could not listen on it.")
+                raise PortTaken(f"Port {port} is taken, so Valkey could not listen on it.")
             time.sleep(0.2)
         return self.port
 

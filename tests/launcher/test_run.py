@@ -16,10 +16,11 @@ import pytest
 import redis
 
 from scripts.launcher.home import ROOT, read_json
-from scripts.launcher.ports import any_port
-from scripts.launcher.supervisor import record_of
+from scripts.launcher.ports import any_port, is_free
+from scripts.launcher.run import Site, start_server
+from scripts.launcher.supervisor import Supervisor, record_of
+from scripts.launcher.valkey import Valkey
 
-pytestmark = pytest.mark.xdist_group("site")  # each looks for the same ports: one after the other
 MANAGE = """
 import os, pathlib, sys
 home = pathlib.Path(os.environ["PORTAL_HOME"])
@@ -182,3 +183,21 @@ def test_a_seed_that_was_cut_short_is_begun_again_from_nothing(home: Path, check
     assert "The first start was cut short; the demo is made anew." in again.said()
     assert not (state / "lake").exists()
     assert again.end(signal.SIGTERM) == 0
+
+
+def test_a_port_that_somebody_took_meanwhile_is_changed_and_said(home: Path) -> None:
+    said: list[str] = []
+    first = any_port()
+    site = Site(home, {"valkey": first}, Supervisor(said.append), said.append)
+    site.hold_ports()
+    assert not is_free(first), "held for its server until that starts"
+    valkey = Valkey(home)
+    try:
+        site.let_go("valkey")
+        with socket.create_server(("127.0.0.1", first)):
+            start_server(site, valkey, "valkey")
+        assert valkey.port == site.ports["valkey"] != first
+        assert said == [f"Port {first} is taken, so valkey uses {valkey.port}."]
+        assert read_json(home / "ports.json", {}) == site.ports
+    finally:
+        valkey.stop()

@@ -4,7 +4,6 @@ import pytest
 
 from tests.story.reader import Reader
 
-pytestmark = pytest.mark.xdist_group("site")
 PICTURED = {
     "alice": {
         "/": "home",

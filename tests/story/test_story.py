@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.story.conftest import Site
 from tests.story.reader import Reader
 
-pytestmark = [pytest.mark.xdist_group("site"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 SLOW = 60_000
 
 

@@ -8,6 +8,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.core import clock
 from portal.web.nav import NAV
 from tests.crowd import fill, projects
 
@@ -31,6 +32,14 @@ def test_every_place_of_the_navigation_has_a_baseline():
 
 @pytest.mark.timeout(600)
 def test_pages_stay_at_their_baseline_with_ten_thousand_rows(crowd, signed_in):
+    with clock.travel(clock.now()):  # once a minute a session notes that it lives, and the test may take longer than that
+        over, seen = counted(signed_in)
+    assert not over, "\n".join(over)
+    assert seen == set(PAGES)
+
+
+def counted(signed_in):
+    """What is over its baseline, and the pages that anybody could open."""
     over, seen = [], set()
     for name in ("alice", "bob", "carol", "dave", "erin"):
         browser = signed_in(name)
@@ -44,5 +53,4 @@ def test_pages_stay_at_their_baseline_with_ten_thousand_rows(crowd, signed_in):
             if len(queries) > BASELINE[page]:
                 said = "\n  ".join(query["sql"][:300] for query in queries)
                 over.append(f"{page} for {name}: {len(queries)} queries, baseline {BASELINE[page]}\n  {said}")
-    assert not over, "\n".join(over)
-    assert seen == set(PAGES)
+    return over, seen
