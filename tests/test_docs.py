@@ -11,7 +11,6 @@ from portal.access.permissions import PERMISSIONS, ROLES
 from portal.clouds.registry import providers
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURES = "docs/img/"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 LAYERS = re.compile(r'^  "([^"]+)",$', re.MULTILINE)
@@ -72,7 +71,7 @@ def test_every_link_leads_somewhere(document):
             continue
         path, _, anchor = target.partition("#")
         found = (document.parent / path).resolve() if path else document
-        assert found.exists() or str(found.relative_to(ROOT)).startswith(PICTURES), f"{document.name} -> {target}"
+        assert found.exists(), f"{document.name} -> {target}"
         if anchor:
             assert anchor in {anchor_of(heading) for heading in HEADING.findall(found.read_text())}, target
 
