@@ -33,7 +33,7 @@ from django.conf import settings  # noqa: E402
 
 from portal.metering import lake, rating  # noqa: E402
 from portal.metering.calendars import days_touching  # noqa: E402
-from portal.metering.engine import connect, offer, rows_of, statement  # noqa: E402
+from portal.metering.engine import ONE_DAY, connect, offer, rows_of, statement  # noqa: E402
 from portal.metering.models import Dataset  # noqa: E402
 from portal.pricing.queries import PriceRow  # noqa: E402
 
@@ -126,7 +126,7 @@ def make(meters: int) -> tuple[dict[date, lake.File], lake.File]:
 
 def rate(usage: lake.File, meters: lake.File, day: date) -> lake.File:
     """One day as rating does it, but for what PostgreSQL is asked."""
-    with connect() as connection:
+    with connect(threads=ONE_DAY) as connection:
         lake.Snapshot(Dataset.USAGE, (usage,)).open(connection)
         lake.Snapshot(Dataset.METERS, (meters,)).open(connection)
         rating.give_rules(connection, rating.Rules(prices(), owners(), tuple(days_touching(day, "UTC"))))

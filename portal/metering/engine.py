@@ -23,23 +23,26 @@ ARROW = {
 FOLDER = Path(__file__).parent / "sql"
 
 
+ONE_DAY = 1
+"""The threads that a day's work is given: one day's rows are too few to share, and on two threads cost a third more CPU."""
+
+
 @contextmanager
 def connect(*, threads: int | None = None) -> Iterator[Connection]:
     """A session of its own: UTC, nothing fetched from outside, the money expression known as `money(q, p)`.
 
-    Tables and views made in it are temporary, and gone at its end. With `threads` it has a database of its own, too.
+    Tables and views made in it are temporary, and gone at its end. It works on all cores, or on that many threads.
     """
-    database = _open(threads) if threads else _database(os.getpid())
-    session = database.cursor()
+    session = _database(os.getpid(), threads).cursor()
     try:
         yield session
     finally:
         session.close()
-        if threads:
-            database.close()
 
 
-def _open(threads: int | None) -> Connection:
+@cache
+def _database(process: int, threads: int | None) -> Connection:
+    """The in-memory database of a process for that many threads; a child that was forked opens its own."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
@@ -50,12 +53,6 @@ def _open(threads: int | None) -> Connection:
         database.execute(f"SET GLOBAL threads = {int(threads)}")
     database.execute(statement("macros"))
     return database
-
-
-@cache
-def _database(process: int) -> Connection:
-    """The one in-memory database of a process; a child that was forked opens its own."""
-    return _open(None)
 
 
 @cache

@@ -3,14 +3,15 @@
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from operator import attrgetter
 
 from portal.access.models import Scope
 from portal.metering import lake
 from portal.metering.calendars import LocalDay, days_touching
-from portal.metering.engine import Connection, connect, offer, rows_of, statement
+from portal.metering.engine import ONE_DAY, Connection, connect, offer, rows_of, statement
 from portal.metering.models import Dataset, RateRun
 from portal.pricing.queries import PriceRow, price_rows
 
@@ -66,7 +67,7 @@ def rate(day: date) -> RateRun | None:
     if usage is None:
         return None
     last = RateRun.objects.filter(day=day).order_by("-created_at", "-pk").first()
-    with connect() as connection:
+    with connect(threads=ONE_DAY) as connection:
         open_usage(connection, day)
         rules = rules_for(connection, day)
         inputs = rules.checksum(usage.pk)
@@ -113,8 +114,8 @@ def owners_of(projects: Sequence[uuid.UUID]) -> list[Owner]:
 def give_rules(connection: Connection, rules: Rules) -> None:
     """Prices, owners and days as tables."""
     offer(connection, "prices", PRICES, [_price(row) for row in rules.prices])
-    offer(connection, "projects", PROJECTS, [astuple(owner) for owner in rules.owners])
-    offer(connection, "days", DAYS, [astuple(day) for day in rules.days])
+    offer(connection, "projects", PROJECTS, list(map(attrgetter(*PROJECTS), rules.owners)))
+    offer(connection, "days", DAYS, list(map(attrgetter(*DAYS), rules.days)))
 
 
 def totals(connection: Connection, day: date) -> tuple[int, int, dict[str, str]]:

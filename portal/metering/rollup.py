@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection as database
 
 from portal.metering import lake, rating
-from portal.metering.engine import connect, rows_of, statement
+from portal.metering.engine import ONE_DAY, connect, rows_of, statement
 from portal.metering.models import DailyCost, DailyPresence, Dataset, DatasetVersion
 
 COST = (
@@ -19,7 +19,7 @@ PRESENCE = ("day", "project_id", "tenant_path", "connection_id", "resource_id", 
 
 def roll_up(ledger_day: date) -> None:
     """Make the rows of one UTC day of the lake say what its charges and usage say, inside a transaction."""
-    with connect() as connection:
+    with connect(threads=ONE_DAY) as connection:
         lake.read(Dataset.CHARGES, [ledger_day.isoformat()]).open(connection)
         costs = rows_of(connection, statement("rollup"))
         rating.open_usage(connection, ledger_day)

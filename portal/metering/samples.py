@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from portal.core import clock
 from portal.metering import lake
-from portal.metering.engine import Connection, connect, offer, rows_of, statement
+from portal.metering.engine import ONE_DAY, Connection, connect, offer, rows_of, statement
 from portal.metering.lifelines import ComponentRow, Inputs, LifelineRow
 from portal.metering.models import LIFELINES as SOURCE
 from portal.metering.models import Batch, Dataset, DatasetVersion
@@ -77,7 +77,7 @@ def collect(window: Window, inputs: Inputs) -> Batch | None:
         return None
     revision = last.revision + 1 if last else 1
     lake.hold(Dataset.METERS, window.month)
-    with connect() as connection:
+    with connect(threads=ONE_DAY) as connection:
         lake.read(Dataset.USAGE, [window.period]).open(connection)
         lake.read(Dataset.METERS, [window.month]).open(connection)
         sessionize(connection, window, inputs)
