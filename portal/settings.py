@@ -131,6 +131,14 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 ANONYMOUS_USER_NAME = None
 
+# Sign-in with Keycloak; without its address there are local accounts alone
+KEYCLOAK_URL = env.text("KEYCLOAK_URL", "").rstrip("/")
+KEYCLOAK_REALM = env.text("KEYCLOAK_REALM", "concord")
+KEYCLOAK_CLIENT_ID = env.text("KEYCLOAK_CLIENT_ID", "portal")
+KEYCLOAK_CLIENT_SECRET = env.text("KEYCLOAK_CLIENT_SECRET", "")
+KEYCLOAK_ADMIN_CLIENT_ID = env.text("KEYCLOAK_ADMIN_CLIENT_ID", "sync")
+KEYCLOAK_ADMIN_CLIENT_SECRET = env.text("KEYCLOAK_ADMIN_CLIENT_SECRET", "")
+
 # Languages and time
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]

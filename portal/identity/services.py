@@ -11,6 +11,7 @@ from portal.core import clock
 from portal.core.errors import Forbidden, Invalid
 from portal.events.services import record
 from portal.identity import sessions
+from portal.identity.models import SessionEnd
 from portal.users.actor import Actor, Auth
 from portal.users.models import User, UserKind
 
@@ -48,6 +49,7 @@ def sign_out_everywhere(*, actor: Actor) -> None:
     user = User.objects.select_for_update().get(pk=actor.user.pk)
     user.access_epoch += 1
     user.save(update_fields=["access_epoch"])
+    sessions.end_all(user.sessions.all(), why=SessionEnd.EVERYWHERE)
     record("identity.sign_out_everywhere", user, actor=actor)
 
 

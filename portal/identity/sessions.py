@@ -1,30 +1,72 @@
 """The signed-in session: which user, since when, and until what ends it."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.contrib.auth import SESSION_KEY, login, logout
+from django.contrib.sessions.models import Session as StoredSession
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from portal.core import clock
+from portal.identity.models import Session, SessionEnd
 from portal.users.actor import Actor, Auth
-from portal.users.models import User
+from portal.users.models import Identity, User
 
 IDLE = timedelta(hours=2)
 LONGEST = timedelta(hours=12)
+NOTED_EVERY = timedelta(minutes=1)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-def begin(request: HttpRequest, user: User, *, method: str) -> Actor:
-    """Sign the user in under a new session key. What the session kept for another user is gone."""
+def begin(
+    request: HttpRequest,
+    user: User,
+    *,
+    method: str,
+    identity: Identity | None = None,
+    sid: str = "",
+    refresh_token: str = "",
+) -> Actor:
+    """Sign the user in under a new session key. What the browser's session held before is gone."""
+    end(request)
     login(request, user, backend=BACKEND)
+    row = Session(
+        user=user,
+        key=request.session.session_key,
+        method=method,
+        identity=identity,
+        sid=sid,
+        address=address_of(request),
+        agent=request.headers.get("User-Agent", "")[:200],
+    )
+    row.refresh_token = refresh_token
+    row.save(force_insert=True)
     now = clock.now().isoformat()
-    request.session.update({"epoch": user.access_epoch, "method": method, "began": now, "seen": now})
+    request.session.update({"id": str(row.pk), "epoch": user.access_epoch, "method": method, "began": now, "seen": now})
     return _actor(request, user)
 
 
-def end(request: HttpRequest) -> None:
-    """Forget the session, here and in the store."""
+def end(request: HttpRequest, *, why: SessionEnd = SessionEnd.SIGNED_OUT) -> None:
+    """Forget the session of this request, here and in the store."""
+    end_all(_row(request), why=why)
     logout(request)
+
+
+@transaction.atomic
+def end_all(sessions: QuerySet[Session], *, why: SessionEnd) -> int:
+    """End those sessions at their next request, on whichever node; returns how many lived."""
+    living = list(sessions.filter(ended_at=None).select_for_update())
+    StoredSession.objects.filter(session_key__in=[row.key for row in living]).delete()
+    ended = Session.objects.filter(pk__in=[row.pk for row in living])
+    return ended.update(ended_at=clock.now(), end=why, key=None, sealed=None)
+
+
+def living_of(user: User) -> QuerySet[Session]:
+    """Her sessions that open the portal now, newest first."""
+    now = clock.now()
+    return Session.objects.filter(user=user, ended_at=None, created_at__gt=now - LONGEST, seen_at__gt=now - IDLE)
 
 
 def actor_of(request: HttpRequest) -> Actor | None:
@@ -33,7 +75,7 @@ def actor_of(request: HttpRequest) -> Actor | None:
         return None
     user = request.user
     if not isinstance(user, User) or not _holds(request, user):
-        end(request)
+        end(request, why=SessionEnd.EXPIRED)
         return None
     _keep_alive(request)
     return _actor(request, user)
@@ -55,12 +97,16 @@ def _holds(request: HttpRequest, user: User) -> bool:
 def _keep_alive(request: HttpRequest) -> None:
     """Note that she is here, at most once a minute, so that reading a page seldom writes."""
     now = clock.now()
-    if now - datetime.fromisoformat(request.session["seen"]) > timedelta(minutes=1):
+    if now - datetime.fromisoformat(request.session["seen"]) > NOTED_EVERY:
         request.session["seen"] = now.isoformat()
+        _row(request).update(seen_at=now)
+
+
+def _row(request: HttpRequest) -> QuerySet[Session]:
+    return Session.objects.filter(pk=request.session.get("id", UUID(int=0)))
 
 
 def _actor(request: HttpRequest, user: User) -> Actor:
-    session = (request.session.session_key or "")[:8]
-    auth = Auth(request.session.get("method", ""), session=session, address=address_of(request))
+    auth = Auth(request.session.get("method", ""), session=request.session.get("id", ""), address=address_of(request))
     correlation_id = getattr(request, "correlation_id", "")
     return Actor(user, auth, correlation_id=correlation_id) if correlation_id else Actor(user, auth)

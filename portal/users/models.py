@@ -69,11 +69,18 @@ class User(Base, AbstractBaseUser):
 
 
 class Identity(Base):
-    """One way to be recognised: an issuer and its subject, never an e-mail address."""
+    """One way to be recognised: an issuer and its subject, never an e-mail address.
+
+    `provider` is the alias of the provider that vouched through the issuer, empty for the issuer's own accounts; `claims` is
+    what was said of her at the last sign-in.
+    """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="identities")
     issuer = models.CharField(max_length=300)
     subject = models.CharField(max_length=300)
+    provider = models.CharField(max_length=100, blank=True)
+    claims = models.JSONField(default=dict, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["issuer", "subject"], name="one_user_per_identity"),)

@@ -1,0 +1,64 @@
+"""Tables of identity: the sessions of people, from sign-in to end."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from portal.core import clock, crypto
+from portal.core.models import Base
+from portal.users.models import Identity, User
+
+
+class SessionEnd(models.TextChoices):
+    """What ended a session."""
+
+    SIGNED_OUT = "signed_out"
+    EVERYWHERE = "everywhere"
+    PROVIDER = "provider"
+    DISABLED = "disabled"
+    EXPIRED = "expired"
+
+
+class Session(Base):
+    """One session of a person. Its key opens the portal, so it is kept only while the session lives.
+
+    `sid` is the session at the identity provider that it came from. `refresh_token` is what further tokens for her are had
+    with; it is sealed, and forgotten at the end.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    key = models.CharField(max_length=40, null=True, unique=True)
+    method = models.CharField(max_length=20)
+    identity = models.ForeignKey(Identity, models.SET_NULL, null=True, related_name="sessions")
+    sid = models.CharField(max_length=100, blank=True)
+    address = models.CharField(max_length=64, blank=True)
+    agent = models.CharField(max_length=200, blank=True)
+    seen_at = models.DateTimeField(default=clock.now)
+    ended_at = models.DateTimeField(null=True)
+    end = models.CharField(max_length=20, choices=SessionEnd.choices, blank=True)
+    sealed = models.BinaryField(null=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+        indexes = (models.Index(fields=["sid"]),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(ended_at=None) | models.Q(key=None, sealed=None), name="ended_is_empty"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.pk}"
+
+    @property
+    def refresh_token(self) -> str:
+        """In clear, or empty; raises Unreadable where the row was tampered with."""
+        return crypto.open_sealed(bytes(self.sealed), aad=self._aad).decode() if self.sealed else ""
+
+    @refresh_token.setter
+    def refresh_token(self, plain: str) -> None:
+        self.sealed = crypto.seal(plain.encode(), aad=self._aad) if plain else None
+
+    @property
+    def _aad(self) -> str:
+        return f"identity.session:{self.pk}"
