@@ -37,7 +37,7 @@ def create_organization(name: str, *, currency: str, zone: str = "UTC", actor: A
 def create_tenant(parent: Scope, name: str, *, actor: Actor, owner: User | None = None, cost_centre: str = "") -> Scope:
     """A tenant in an organization or in another tenant, five levels at most. Invalid when the name is taken there."""
     require(actor, "manage_tenants", parent)
-    _check_open(parent)
+    check_open(parent)
     if parent.scope_kind == ScopeKind.PROJECT:
         raise Invalid(_("A project holds no tenants."), fields={"parent": [_("Choose an organization or a tenant.")]})
     if parent.path.count(".") >= 5:
@@ -60,7 +60,7 @@ def create_project(
 ) -> Scope:
     """A project in a tenant. Invalid when the name is taken there."""
     require(actor, "manage_projects", tenant)
-    _check_open(tenant)
+    check_open(tenant)
     if tenant.scope_kind != ScopeKind.TENANT:
         raise Invalid(_("A project lives in a tenant."), fields={"parent": [_("Choose a tenant.")]})
     facts = {"owner": owner, "environment": environment, "data_class": data_class}
@@ -111,8 +111,8 @@ def assign_role(
 ) -> Assignment:
     """Give a role at a scope and all below. Given again, its end is moved. Nobody gives herself one, nor more than she governs."""
     require(actor, "manage_members", scope)
-    _check_open(scope)
-    _check_role(role, scope, actor)
+    check_open(scope)
+    check_role(role, scope, actor)
     now = clock.now()
     if expires is not None and expires <= max(starts or now, now):
         raise Invalid(_("It must end later than it begins."), fields={"expires": [_("Choose a later day.")]})
@@ -133,7 +133,7 @@ def assign_role(
 def end_assignment(assignment: Assignment, *, actor: Actor, reason: str = "") -> None:
     """Take a role back; it holds no more at the very next request. The last admin of an organization stays."""
     require(actor, "manage_members", assignment)
-    _check_role(assignment.role, assignment.scope, actor)
+    check_role(assignment.role, assignment.scope, actor)
     if not _others_admin(assignment):
         raise Refused(_("This is the last organization admin. Make someone else one first."))
     detail = {"role": assignment.role.key, "to": str(assignment.user_id or assignment.group_id)}
@@ -218,12 +218,12 @@ def manages(scope: Scope) -> str:
     return "manage_projects" if scope.scope_kind == ScopeKind.PROJECT else "manage_tenants"
 
 
-def _check_open(scope: Scope) -> None:
+def check_open(scope: Scope) -> None:
     if scope.state != ScopeState.ACTIVE:
         raise Conflict(_("%(scope)s is closed.") % {"scope": scope.name})
 
 
-def _check_role(role: Role, scope: Scope, actor: Actor) -> None:
+def check_role(role: Role, scope: Scope, actor: Actor) -> None:
     """The role is known there, and governs nothing that the actor does not govern."""
     if role.scope is not None and not f"{scope.path}.".startswith(f"{role.scope.path}."):
         raise Invalid(fields={"role": [_("This role is not known here.")]})

@@ -1,0 +1,171 @@
+"""Rules from groups and claims to roles: made, held against people, and their assignments brought in step."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from portal.access.guard import require
+from portal.access.models import Assignment, Role, Scope, Source
+from portal.core.errors import Invalid, NotFound
+from portal.events.models import Event
+from portal.events.services import event_of, record, record_all
+from portal.identity.claims import Grant, Rule, Rulebook, Said
+from portal.identity.models import Compare, MappingRule
+from portal.tenancy.services import check_open, check_role
+from portal.users.actor import Actor
+from portal.users.models import Identity, User
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the rules mean for one role at one scope for one person: "gains", "keeps" or "loses"."""
+
+    grant: Grant
+    outcome: str
+    rules: tuple[Rule, ...] = ()
+
+
+@transaction.atomic
+def add_rule(
+    scope: Scope,
+    role: Role,
+    *,
+    value: str,
+    actor: Actor,
+    claim: str = "groups",
+    compare: str = Compare.IS,
+    provider: str = "",
+) -> MappingRule:
+    """Make a rule and give what it gives at once. Nobody makes one that gives more than she governs."""
+    require(actor, "manage_members", scope)
+    check_open(scope)
+    check_role(role, scope, actor)
+    value, claim = value.strip(), claim.strip()
+    fields = {"value": [_("What the claim must say.")]} if not value or len(value) > 300 or "\x00" in value else {}
+    if not claim or len(claim) > 100 or "\x00" in claim:
+        fields["claim"] = [_("The name of a claim, such as groups.")]
+    if fields or compare not in Compare.values:
+        raise Invalid(_("Check the fields that are marked."), fields=fields)
+    rule = MappingRule(
+        provider=provider, claim=claim, compare=compare, value=value, role=role, scope=scope, author=actor.user
+    )
+    try:
+        with transaction.atomic():
+            rule.save(force_insert=True)
+    except IntegrityError as error:
+        raise Invalid(fields={"value": [_("There is this rule already.")]}) from error
+    record("identity.add_rule", rule, actor=actor, **_said(rule))
+    apply(Identity.objects.filter(provider=provider), actor=actor, cause=rule)
+    return rule
+
+
+@transaction.atomic
+def remove_rule(rule: MappingRule, *, actor: Actor) -> None:
+    """Remove a rule and take back what no other rule gives."""
+    require(actor, "manage_members", rule)
+    check_role(rule.role, rule.scope, actor)
+    held = Assignment.objects.filter(source=Source.RULE, role=rule.role, scope=rule.scope).values("user")
+    people = list(User.objects.filter(pk__in=held))
+    record("identity.remove_rule", rule, actor=actor, **_said(rule))
+    cause = f"{rule.kind()}:{rule.pk}"
+    rule.delete()
+    apply(Identity.objects.filter(user__in=people), actor=actor, cause=cause)
+
+
+def rules_visible_to(actor: Actor) -> Any:
+    """The rules for scopes whose people she manages."""
+    return MappingRule.objects.visible_to(actor).select_related("role", "scope", "author")
+
+
+def rule_for(actor: Actor, pk: UUID | str) -> MappingRule:
+    """One of them, or NotFound."""
+    rule: MappingRule | None = rules_visible_to(actor).filter(pk=pk).first()
+    if rule is None:
+        raise NotFound
+    return rule
+
+
+def preview(said: Iterable[Said], *, actor: Actor, user: User | None = None) -> list[Effect]:
+    """What she would gain, keep and lose by the rules the actor sees; nothing is written. Without a user nothing is held yet."""
+    rules = [rule.as_rule() for rule in rules_visible_to(actor)]
+    wanted = _wanted(Rulebook(rules), said)
+    visible = Assignment.objects.visible_to(actor, "manage_members").filter(user=user, source=Source.RULE) if user else []
+    have = {_grant(row) for row in visible}
+    effects = [Effect(grant, "keeps" if grant in have else "gains", tuple(found)) for grant, found in wanted.items()]
+    return effects + [Effect(grant, "loses") for grant in have - set(wanted)]
+
+
+def said_of(user: User) -> list[Said]:
+    """What each of her providers said at her last sign-in or sync; nothing counts of someone who may not sign in."""
+    return [_said_by(identity) for identity in user.identities.select_related("user")] if user.is_active else []
+
+
+@transaction.atomic
+def apply(identities: Iterable[Identity] | Any, *, actor: Actor, cause: Any = "") -> tuple[int, int]:
+    """Bring what rules give to the people behind the identities in step with their claims; (gained, lost).
+
+    Assignments made by hand, by a sync or by an approval stay. However many people, the number of statements is the same
+    for each thousand of them.
+    """
+    people = sorted({identity.user_id for identity in identities})
+    gained: list[Grant] = []
+    lost = 0
+    for start in range(0, len(people), 1000):
+        new, gone = _apply_to(people[start : start + 1000], actor, cause)
+        gained += new
+        lost += gone
+    return len(gained), lost
+
+
+def _apply_to(people: Sequence[UUID], actor: Actor, cause: Any) -> tuple[list[Grant], int]:
+    users = {user.pk: user for user in User.objects.select_for_update().filter(pk__in=people).order_by("pk")}
+    book = Rulebook(rule.as_rule() for rule in MappingRule.objects.select_related("author"))
+    identities = Identity.objects.filter(user__in=[user for user in users.values() if user.is_active])
+    wanted = _wanted(book, map(_said_by, identities))
+    rows = Assignment.objects.filter(user__in=users, source=Source.RULE).select_related("role", "scope")
+    have = {_grant(row): row for row in rows}
+    gone = [row for grant, row in have.items() if grant not in wanted]
+    new = [grant for grant in wanted if grant not in have]
+    made = _made(new, users)
+    Assignment.objects.bulk_create(made, batch_size=1000)
+    Assignment.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    events = [_event("tenancy.assign_role", row, actor, cause) for row in made]
+    record_all([*events, *(_event("tenancy.end_assignment", row, actor, cause) for row in gone)])
+    return new, len(gone)
+
+
+def _made(grants: Sequence[Grant], users: dict[Any, User]) -> list[Assignment]:
+    roles = Role.objects.in_bulk({grant.role for grant in grants})
+    scopes = Scope.objects.in_bulk({grant.scope for grant in grants})
+    return [
+        Assignment(user=users[each.person], role=roles[each.role], scope=scopes[each.scope], source=Source.RULE)
+        for each in grants
+    ]
+
+
+def _event(action: str, row: Assignment, actor: Actor, cause: Any) -> Event:
+    return event_of(action, row, actor=actor, cause=cause, role=row.role.key, to=row.user_id, source=Source.RULE)
+
+
+def _wanted(book: Rulebook, said: Iterable[Said]) -> dict[Grant, list[Rule]]:
+    wanted: dict[Grant, list[Rule]] = {}
+    for each in said:
+        for grant, rules in book.grants(each).items():
+            wanted.setdefault(grant, []).extend(rules)
+    return wanted
+
+
+def _said_by(identity: Identity) -> Said:
+    return Said(identity.user_id, identity.provider, identity.claims)
+
+
+def _grant(row: Assignment) -> Grant:
+    return Grant(row.user_id, row.role_id, row.scope_id)
+
+
+def _said(rule: MappingRule) -> dict[str, Any]:
+    return {"provider": rule.provider, "claim": rule.claim, "value": rule.value, "role": rule.role.key}
