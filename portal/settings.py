@@ -130,6 +130,7 @@ SILENCED_SYSTEM_CHECKS = [
     "guardian.W001",  # guardian only writes shares; reading is portal.access.resolver, and it is the only door
 ]
 ANONYMOUS_USER_NAME = None
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a cookie would outlive who it was meant for
 
 # Sign-in with Keycloak; without its address there are local accounts alone
 KEYCLOAK_URL = env.text("KEYCLOAK_URL", "").rstrip("/")

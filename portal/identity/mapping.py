@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from portal.access.guard import require
@@ -22,10 +24,11 @@ from portal.users.models import Identity, User
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What the rules mean for one role at one scope for one person: "gains", "keeps" or "loses"."""
+    """What the rules mean for one role at one scope: that she "gains", "keeps" or "loses" it."""
 
-    grant: Grant
     outcome: str
+    role: Role
+    scope: Scope
     rules: tuple[Rule, ...] = ()
 
 
@@ -77,8 +80,11 @@ def remove_rule(rule: MappingRule, *, actor: Actor) -> None:
 
 
 def rules_visible_to(actor: Actor) -> Any:
-    """The rules for scopes whose people she manages."""
-    return MappingRule.objects.visible_to(actor).select_related("role", "scope", "author")
+    """The rules for scopes whose people she manages, each with `people`: how many hold its role there by a rule."""
+    alike = Assignment.objects.filter(source=Source.RULE, role=OuterRef("role"), scope=OuterRef("scope"))
+    people = Subquery(alike.order_by().values("scope").annotate(n=Count("pk")).values("n"))
+    found = MappingRule.objects.visible_to(actor).select_related("role", "scope", "author")
+    return found.annotate(people=Coalesce(people, 0))
 
 
 def rule_for(actor: Actor, pk: UUID | str) -> MappingRule:
@@ -90,13 +96,22 @@ def rule_for(actor: Actor, pk: UUID | str) -> MappingRule:
 
 
 def preview(said: Iterable[Said], *, actor: Actor, user: User | None = None) -> list[Effect]:
-    """What she would gain, keep and lose by the rules the actor sees; nothing is written. Without a user nothing is held yet."""
-    rules = [rule.as_rule() for rule in rules_visible_to(actor)]
-    wanted = _wanted(Rulebook(rules), said)
+    """What she would gain, lose and keep by the rules the actor sees, in this order; nothing is written.
+
+    Without a user nothing is held yet.
+    """
+    wanted = _wanted(Rulebook(rule.as_rule() for rule in rules_visible_to(actor)), said)
     visible = Assignment.objects.visible_to(actor, "manage_members").filter(user=user, source=Source.RULE) if user else []
     have = {_grant(row) for row in visible}
-    effects = [Effect(grant, "keeps" if grant in have else "gains", tuple(found)) for grant, found in wanted.items()]
-    return effects + [Effect(grant, "loses") for grant in have - set(wanted)]
+    roles = Role.objects.in_bulk({grant.role for grant in have | set(wanted)})
+    scopes = Scope.objects.in_bulk({grant.scope for grant in have | set(wanted)})
+
+    def effect(outcome: str, grant: Grant) -> Effect:
+        return Effect(outcome, roles[grant.role], scopes[grant.scope], tuple(wanted.get(grant, ())))
+
+    outcomes = {"gains": set(wanted) - have, "loses": have - set(wanted), "keeps": have & set(wanted)}
+    found = [[effect(outcome, grant) for grant in grants] for outcome, grants in outcomes.items()]
+    return [each for part in found for each in sorted(part, key=lambda one: (str(one.scope.path), one.role.key))]
 
 
 def said_of(user: User) -> list[Said]:

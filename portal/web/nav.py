@@ -45,6 +45,7 @@ NAV = [
         "view_scope",
         ("scope", "role", "quota", "service-account"),
     ),
+    Place("organization", _("Roles by group"), "mapping", "route", "manage_members"),
     Place("organization", _("Events"), "events", "history", "view_event", ("event",)),
 ]
 

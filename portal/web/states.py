@@ -51,6 +51,12 @@ APPROVAL = {
     "void": Look("idle", "rotate-clockwise", _("Set aside")),
 }
 
+EFFECT = {
+    "gains": Look("ok", "plus", _("Gains")),
+    "loses": Look("fail", "minus", _("Loses")),
+    "keeps": Look("idle", "check", _("Keeps")),
+}
+
 STEP = {
     "planned": Look("idle", "circle-dashed", _("Planned")),
     "asked": Look("move", "loader-2", _("Asked")),
@@ -112,6 +118,7 @@ STATES: dict[str, dict[str, Look]] = {
     "check": CHECK,
     "outcome": OUTCOME,
     "scope": SCOPE,
+    "effect": EFFECT,
 }
 
 
