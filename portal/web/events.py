@@ -28,7 +28,7 @@ class EventTable(tables.Table):
     )
     actor = tables.TemplateColumn("{% load concord %}{% person record.actor %}", verbose_name=_("Who"), orderable=False)
     target = tables.TemplateColumn(
-        '{{ record.target_kind }} <span class="name">{{ record.target_label }}</span>',
+        '<span>{{ record.target_kind }} <span class="name">{{ record.target_label }}</span></span>',
         verbose_name=_("Target"),
         orderable=False,
         empty_values=(),
