@@ -10,7 +10,10 @@ Work = Literal["order", "administer", "operate", "account", "decide", "read"]
 
 
 class Place(NamedTuple):
-    """One page of the navigation. `permission` is what she must hold somewhere to see it; `covers` are pages below it."""
+    """One page of the navigation. `permission` is what she must hold somewhere to see it; `covers` are pages below it.
+
+    `short` stands under the thumb instead of a label that would wrap there.
+    """
 
     group: str
     label: Any
@@ -18,6 +21,7 @@ class Place(NamedTuple):
     icon: str
     permission: str | None = None
     covers: tuple[str, ...] = ()
+    short: Any = ""
 
 
 GROUPS = {
@@ -44,6 +48,7 @@ NAV = [
         "sitemap",
         "view_scope",
         ("scope", "role", "quota", "service-account"),
+        _("Projects"),
     ),
     Place("organization", _("Roles by group"), "mapping", "route", "manage_members"),
     Place("organization", _("Events"), "events", "history", "view_event", ("event",)),

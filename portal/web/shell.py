@@ -88,7 +88,8 @@ class Shell:
     @cached_property
     def thumb(self) -> list[Entry]:
         """The bar under the thumb: four links."""
-        return self._entries(nav.thumb_for(self.permissions))
+        places = nav.thumb_for(self.permissions)
+        return self._entries([place._replace(label=place.short or place.label) for place in places])
 
     @cached_property
     def unread(self) -> int:
