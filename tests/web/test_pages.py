@@ -70,6 +70,27 @@ def test_a_person_without_a_role_is_told_what_to_do(client, world):
     assert "no role yet" in client.get("/scopes/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("url", "text", "step"),
+    [
+        ("/orders/", "No order yet", 'href="/catalogue/">See the catalogue'),
+        ("/resources/", "Nothing runs here yet", 'href="/orders/">See the orders'),
+        ("/catalogue/", "Nothing is offered yet", 'href="/connections/">See the connections'),
+    ],
+)
+def test_an_empty_page_says_what_comes_and_where_to_go(world, signed_in, url, text, step):
+    page = signed_in("mallory").get(url).content.decode()
+    assert text in page
+    assert step in page
+
+
+def test_the_thumb_bar_has_the_short_name_of_a_place(world, signed_in):
+    page = signed_in("erin").get("/").content.decode()
+    assert "Projects and people" in page[page.index('class="side"') : page.index('class="top"')]
+    thumb = page[page.index('class="thumb"') :]
+    assert "</svg>Projects</a>" in thumb[: thumb.index("<details")]
+
+
 def test_signing_out_everywhere_from_the_profile(world, signed_in):
     browser = signed_in("alice")
     assert browser.post("/profile/end-sessions/").status_code == 302
