@@ -24,6 +24,7 @@ from portal.users.actor import Actor
 from portal.web import facts
 from portal.web.home_lines import Month, budget_lines, cloud_lines, open_orders, project_lines
 from portal.web.nav import Work
+from portal.web.queue import step_title
 from portal.web.shell import Shell, shell_of, url_of
 
 MOST = 5
@@ -89,7 +90,7 @@ def of_operator(actor: Actor, shell: Shell) -> dict[str, Any]:
         "clouds": clouds,
         "silent": [line for line in clouds if line.is_failing],
         "steps": sum(line.steps for line in clouds),
-        "failures": failures_visible_to(actor)[:MOST],
+        "failures": [(step, step_title(step)) for step in failures_visible_to(actor)[:MOST]],
     }
 
 

@@ -107,10 +107,14 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def failed_step(actor: Any, step: Step) -> Failed:
     """A failed step in words."""
     resource = step.resource
-    title = f"{VERBS.get(step.verb, step.verb.capitalize())} {resource.name}"
     may_retry = any(holds(actor, name, resource) for name in ("operate_platform", "operate_resource"))
     cause = cause_of(resource.error_kind) or _("It failed.")
-    return Failed(step, title, cause, hint_of(resource.error_kind), redacted(resource.error), may_retry)
+    return Failed(step, step_title(step), cause, hint_of(resource.error_kind), redacted(resource.error), may_retry)
+
+
+def step_title(step: Step) -> str:
+    """What a step was to do, in words."""
+    return f"{VERBS.get(step.verb, step.verb.capitalize())} {step.resource.name}"
 
 
 def job_label(name: str) -> str:

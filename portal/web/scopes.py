@@ -7,7 +7,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 
 from portal.access.guard import holds
 from portal.access.models import Scope, ScopeKind, ScopeState
@@ -19,8 +18,8 @@ from portal.tenancy.queries import still_in
 from portal.tenancy.quotas import room_in
 from portal.tenancy.services import manages
 from portal.users.actor import Actor
-from portal.web.bars import Bar, bar
 from portal.web.events import page_number
+from portal.web.room import quota_bars
 
 ROWS = 50
 MOST_NAMED = 5
@@ -53,7 +52,7 @@ def show(request: HttpRequest, found: Scope, *, status: int = 200, **refused: fo
         "recent": recent,
         "forms": {**allowed, **refused},
         "opened": list(refused),
-        "bars": quota_bars(found),
+        "bars": quota_bars((room, 0) for room in room_in(found)),
         "accounts": service_accounts_in(found, actor) if "account" in allowed else [],
         "left": left[:MOST_NAMED],
         "left_more": max(0, len(left) - MOST_NAMED),
@@ -83,11 +82,3 @@ def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
     if "manage_service_accounts" in may:
         allowed["account"] = ServiceAccountForm(auto_id="account-%s")
     return allowed
-
-
-def quota_bars(found: Scope) -> list[Bar]:
-    """Every quota that binds the scope, its own and those above it, with what is used."""
-    return [
-        bar(_("%(dimension)s, %(scope)s") % {"dimension": room.dimension, "scope": room.scope}, room.used, 0, room.limit)
-        for room in room_in(found)
-    ]
