@@ -10,12 +10,13 @@ from portal.users.models import User
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One person of the cast: her roles are (role, name of the scope)."""
+    """One person of the cast: her roles are (role, name of the scope); `domain` is that of her mail."""
 
     username: str
     name: str
     roles: tuple[tuple[str, str], ...]
     does: str
+    domain: str = "nordwind.example"
 
 
 MEI = (("approver", "Retail"), ("approver", "华东研发中心"), ("tenant_admin", "华东研发中心"))
@@ -28,7 +29,13 @@ CAST = (
     Part("mei", "Mei Chen", MEI, "approver and tenant admin"),
     Part("jonas", "Jonas Weber", (("member", "Kundenportal-Digitalisierung Mittelstand Phase 2"),), "member"),
     Part("nadia", "Nadia Rahman", (("member", "fleet"), ("member", "warehouse")), "member, runs the fleet"),
-    Part("mallory", "Mallory Stone", (("organization_admin", "Südwind Werke"),), "admin of another organization"),
+    Part(
+        "mallory",
+        "Mallory Stone",
+        (("organization_admin", "Südwind Werke"),),
+        "admin of another organization",
+        "suedwind.example",
+    ),
 )
 
 
@@ -38,7 +45,7 @@ def make_people(*, actor: Actor) -> dict[str, tuple[User, str]]:
     for part in CAST:
         password = secrets.token_urlsafe(12)
         user = create_local_account(
-            part.username, name=part.name, email=f"{part.username}@nordwind.example", password=password, actor=actor
+            part.username, name=part.name, email=f"{part.username}@{part.domain}", password=password, actor=actor
         )
         made[part.username] = (user, password)
     return made
