@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
 from django.utils.translation import gettext as _
 
 from portal.access.models import Scope
@@ -76,8 +76,13 @@ def held_under(keys: Iterable[str]) -> dict[str, int]:
 
 def room_in(scope: Scope) -> list[Room]:
     """Every quota that binds a scope, its own and those above, with what is used: root first."""
-    quotas = Quota.objects.filter(scope__path__above=scope.path).select_related("scope").order_by("scope__path", "dimension")
-    return [Room(quota.scope, quota.dimension, _used(quota.scope, quota.dimension), quota.limit) for quota in quotas]
+    held = Hold.objects.filter(scope__path__within=OuterRef("scope__path"), dimension=OuterRef("dimension"))
+    total = Subquery(held.values("dimension").annotate(n=Sum("amount")).values("n"))
+    quotas = Quota.objects.filter(scope__path__above=scope.path).select_related("scope").annotate(used=total)
+    return [
+        Room(quota.scope, quota.dimension, int(quota.used or 0), quota.limit)
+        for quota in quotas.order_by("scope__path", "dimension")
+    ]
 
 
 def _locked(project: Scope, wanted: Iterable[str]) -> list[Quota]:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from portal.access.guard import permissions_at, require
 from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeShare, ScopeState
@@ -92,7 +93,10 @@ def close_scope(scope: Scope, *, actor: Actor) -> Scope:
     left = still_in(scope)
     if left:
         names = ", ".join(str(thing) for thing in left[:5])
-        raise Refused(_("%(count)s things are still in it: %(names)s.") % {"count": len(left), "names": names})
+        said = ngettext(
+            "%(count)s thing is still in it: %(names)s.", "%(count)s things are still in it: %(names)s.", len(left)
+        )
+        raise Refused(said % {"count": len(left), "names": names})
     scope.state = ScopeState.CLOSED
     scope.save()
     record("tenancy.close_scope", scope, actor=actor)

@@ -28,6 +28,23 @@ def test_what_is_held_counts_in_every_scope_above(limited):
     ]
 
 
+def test_room_is_read_at_once_however_many_quotas_bind_used_or_not(limited, django_assert_num_queries):
+    for dimension in ("memory_gib", "servers", "databases"):
+        services.set_quota(limited.retail, dimension, 9, actor=limited.actor("erin"))
+    place_holds(limited.web, {"vcpu": 3, "memory_gib": 8}, key="a")
+    place_holds(limited.web, {"memory_gib": 1}, key="b")
+    place_holds(limited.fleet, {"memory_gib": 5}, key="c")
+    with django_assert_num_queries(1):
+        rooms = room_in(limited.web)
+    assert [(room.scope.name, room.dimension, room.used) for room in rooms] == [
+        ("Nordwind", "vcpu", 3),
+        ("Retail", "databases", 0),
+        ("Retail", "memory_gib", 9),
+        ("Retail", "servers", 0),
+        ("web", "vcpu", 3),
+    ]
+
+
 def test_what_does_not_fit_names_the_scope_and_what_is_missing(limited):
     place_holds(limited.web, {"vcpu": 3}, key="a")
     with pytest.raises(QuotaExceeded) as refusal:

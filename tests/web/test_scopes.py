@@ -145,7 +145,7 @@ def test_closing_says_what_is_still_in_it(market, signed_in):
     assert "<li>web-1</li>" in text(browser.get(url(world.web)))
     answer = browser.post(url(world.web, "close"))
     assert answer.status_code == 422
-    assert "1 things are still in it: web-1." in text(answer)
+    assert "1 thing is still in it: web-1." in text(answer)
     world.web.refresh_from_db()
     assert world.web.state == "active"
 
@@ -246,7 +246,7 @@ def test_a_quota_is_set_and_shown_with_what_is_used(world, signed_in):
         assert browser.post(url(world.web, "quotas"), {"dimension": "servers", "limit": limit}).status_code == 302
     assert Quota.objects.get(scope=world.web).limit == 2
     page = text(browser.get(url(world.web)))
-    assert "servers, web: 3 of 2" in page
+    assert "Servers in web: 3 of 2" in page
     assert "1 over" in page
 
 
