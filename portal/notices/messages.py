@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
+
+# Parameters that may be sentences of ours, kept as their message ids: each reader gets them in her language.
+OURS = ("reason", "advice")
+COUNTS = ("days",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "resource_ends": Message(
         _("My resource ends soon"),
-        _("%(label)s ends in %(days)s days"),
+        ngettext_lazy("%(label)s ends in %(days)s day", "%(label)s ends in %(days)s days", "days"),
         _("It ends on %(date)s. Order an extension if you need it longer."),
     ),
     "secret_ready": Message(
@@ -130,3 +135,11 @@ def message_of(topic: str) -> Message:
         return MESSAGES[topic]
     except KeyError:
         raise LookupError(f"no words for the notice {topic!r} in portal.notices.messages") from None
+
+
+def say(sentence: Any, params: Mapping[str, str]) -> str:
+    """A title or a body in the reader's language. KeyError where a parameter is missing."""
+    words: dict[str, str | int] = {**params}
+    words |= {name: gettext(params[name]) for name in OURS if params.get(name)}
+    words |= {name: int(params[name]) for name in COUNTS if name in params}
+    return str(sentence % words)

@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from portal.core import clock
 from portal.core.models import Base
 from portal.events.models import Event
-from portal.notices.messages import message_of
+from portal.notices.messages import message_of, say
 from portal.users.models import User
 
 
@@ -49,12 +49,12 @@ class Notice(Base):
     @property
     def title(self) -> str:
         """One line, in the language in force."""
-        return str(str(message_of(self.topic).title) % self.params)
+        return say(message_of(self.topic).title, self.params)
 
     @property
     def body(self) -> str:
         """What it means for her, in the language in force."""
-        return str(str(message_of(self.topic).body) % self.params)
+        return say(message_of(self.topic).body, self.params)
 
     @property
     def url(self) -> str:

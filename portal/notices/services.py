@@ -10,7 +10,7 @@ from portal.core import clock, queue
 from portal.core.errors import Invalid, NotFound
 from portal.core.models import Base
 from portal.events.models import Event
-from portal.notices.messages import MESSAGES, message_of
+from portal.notices.messages import MESSAGES, message_of, say
 from portal.notices.models import Channel, Delivery, Notice, Preference, text_params
 from portal.users.actor import Actor
 from portal.users.models import User, UserKind
@@ -27,7 +27,7 @@ def notify(
     """
     message = message_of(topic)
     words = text_params({"label": target.label, **params})
-    _ = str(message.title) % words, str(message.body) % words  # a missing parameter is found here, not by the reader
+    _ = say(message.title, words), say(message.body, words)  # a missing parameter is found here, not by the reader
     people = addressees(users, actor)
     off, on = _switches(people, topic)
     notices = [

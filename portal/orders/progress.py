@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.utils.translation import gettext_noop
+
 from portal.catalogue.queries import quotas_of
 from portal.events.services import record
 from portal.notices.services import notify
@@ -67,7 +69,8 @@ def look(order: Order, *, actor: Actor, at: datetime) -> None:
     elif failed and order.state != OrderState.FAILED and all(_is_done(item) or item in failed for item in items):
         reason = failed[0].resource.error if failed[0].resource else ""
         settle(order, OrderState.FAILED, actor=actor, at=at, reason=reason)
-        notify(_people(order), "order_failed", target=order, actor=actor, reason=reason, advice="Try again, or give it up.")
+        advice = gettext_noop("Try again, or give it up.")
+        notify(_people(order), "order_failed", target=order, actor=actor, reason=reason, advice=advice)
     elif order.state == OrderState.FAILED and not failed:
         order.state, order.settled_at = OrderState.WORKING, None
         order.save(update_fields=["state", "settled_at"])

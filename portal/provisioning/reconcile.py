@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from portal.clouds.base import SETTLED, CloudError, Done, Pending, plain
 from portal.core import clock, parcels, queue
@@ -33,12 +34,13 @@ ON_THE_WAY = {
     "start": ResourceState.STARTING,
     "restart": ResourceState.STARTING,
 }
+# Stored with the notice as it stands here; translated for whoever reads it.
 ADVICE = {
-    "credentials": "Ask an operator to put new credentials into the connection.",
-    "permission": "Ask an operator to give the connection the permission named.",
-    "quota": "Ask an operator to raise the account's limit in the cloud, or order elsewhere.",
-    "capacity": "Try again later, or order another size or region.",
-    "unreachable": "Try again once the cloud answers; nothing was lost.",
+    "credentials": gettext_noop("Ask an operator to put new credentials into the connection."),
+    "permission": gettext_noop("Ask an operator to give the connection the permission named."),
+    "quota": gettext_noop("Ask an operator to raise the account's limit in the cloud, or order elsewhere."),
+    "capacity": gettext_noop("Try again later, or order another size or region."),
+    "unreachable": gettext_noop("Try again once the cloud answers; nothing was lost."),
 }
 
 
@@ -140,7 +142,7 @@ def _write_error(step: Step, error: CloudError) -> None:
         f"provisioning.{current.verb}", resource, actor=actor, outcome="failed", reason=error.message, cause=resource.cause
     )
     if resource.requester:
-        advice = error.hint or ADVICE.get(error.kind, "Retry, or ask an operator.")
+        advice = error.hint or ADVICE.get(error.kind, gettext_noop("Retry, or ask an operator."))
         notify([resource.requester], "resource_failed", target=resource, actor=actor, reason=error.message, advice=advice)
     tell_cause(resource)
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from portal.clouds.base import CloudError, Listing, plain
 from portal.clouds.models import Connection, ConnectionState
@@ -170,7 +171,7 @@ def _mourn(row: Resource) -> None:
     let_go(row)
     tell_cause(row)
     if row.requester and row.desired != Desired.GONE:
-        reason, advice = "The cloud says that it is gone.", "Order it again if you still need it."
+        reason, advice = gettext_noop("The cloud says that it is gone."), gettext_noop("Order it again if you still need it.")
         notify([row.requester], "resource_failed", target=row, actor=Actor.system(), reason=reason, advice=advice)
 
 

@@ -5,7 +5,7 @@ import pytest
 from portal.core import clock
 from portal.core.errors import Invalid, NotFound
 from portal.notices import services
-from portal.notices.messages import MESSAGES
+from portal.notices.messages import MESSAGES, say
 from portal.notices.models import Delivery, Notice
 from portal.notices.queries import notices_of, unread_count
 from portal.users.models import User, UserKind
@@ -78,12 +78,31 @@ def test_a_missing_word_is_found_when_written_and_not_by_the_reader(world):
         services.notify([world.alice], "role_given", target=world.web, actor=world.actor("erin"))
 
 
+WORDS = dict.fromkeys(
+    ("label", "scope", "role", "state", "note", "reason", "advice", "date", "days", "percent", "used", "limit"), "3"
+)
+
+
 @pytest.mark.parametrize("topic", sorted(MESSAGES))
 def test_the_words_of_every_topic_fit_together(topic):
-    class Anything(dict):
-        def __missing__(self, key):
-            return key
-
     message = MESSAGES[topic]
-    assert str(message.title) % Anything()
-    assert str(message.body) % Anything()
+    assert "%" not in say(message.title, WORDS).replace("3 %", "")
+    assert "%" not in say(message.body, WORDS)
+
+
+@pytest.mark.parametrize(("days", "said"), [(1, "web ends in 1 day"), (7, "web ends in 7 days")])
+def test_days_are_counted_as_people_count(world, days, said):
+    [notice] = tell(world, world.alice, topic="resource_ends", days=days, date="2026-03-01")
+    assert notice.title == said
+
+
+def test_advice_is_kept_as_we_wrote_it_and_read_in_the_readers_language(world, monkeypatch):
+    german = {"Retry, or ask an operator.": "Neu versuchen, oder jemanden fragen."}
+    monkeypatch.setattr("portal.notices.messages.gettext", lambda text: german.get(text, text))
+    [notice] = tell(
+        world, world.alice, topic="resource_failed", reason="Error 7: no m5 left.", advice="Retry, or ask an operator."
+    )
+    assert notice.params["advice"] == "Retry, or ask an operator."
+    assert notice.body == "What happened: Error 7: no m5 left. What you can do: Neu versuchen, oder jemanden fragen."
+    [bare] = tell(world, world.alice, topic="resource_failed", reason="", advice="")
+    assert "Content-Type" not in bare.body
