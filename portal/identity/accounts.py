@@ -42,7 +42,8 @@ def create_local_account(username: str, *, name: str, email: str, password: str,
 @transaction.atomic
 def create_service_account(scope: Scope, name: str, *, actor: Actor, owner: User | None = None) -> User:
     """An account for a program, without a password. What it may do comes from roles given to it, and it counts as its
-    owner wherever persons are told apart. The owner (the actor, unless named) has a role at the scope or above it.
+    owner wherever persons are told apart. The owner (the actor, unless named) has a role at the scope or above it, and
+    answers for no other of that name: a form sent twice makes one account.
     """
     require(actor, "manage_service_accounts", scope)
     owner = owner or actor.user
@@ -51,6 +52,10 @@ def create_service_account(scope: Scope, name: str, *, actor: Actor, owner: User
         raise Invalid(fields={"name": [_("A name of at most 80 characters is needed.")]})
     if owner.kind_of_user != UserKind.PERSON or not owner.is_active or not _is_known(owner, scope):
         raise Invalid(fields={"owner": [_("Choose a person who has a role here.")]})
+    User.objects.select_for_update(no_key=True).get(pk=owner.pk)  # two at once of one name wait for each other
+    if User.objects.filter(owner=owner, name=name, is_active=True).exists():
+        said = _("%(owner)s answers for an account of this name already. End that one, or choose another name.")
+        raise Invalid(fields={"name": [said % {"owner": owner}]})
     username = f"{slugify(name)[:80] or 'service'}-{secrets.token_hex(4)}"
     account = User(kind_of_user=UserKind.SERVICE, username=username, name=name, owner=owner)
     account.set_unusable_password()

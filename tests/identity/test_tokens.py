@@ -55,6 +55,21 @@ def test_it_is_narrowed_by_permission_and_scope(world):
         tokens.create_token(name="wider", expires=clock.now() + timedelta(days=1), actor=actor)
 
 
+def test_a_form_sent_twice_makes_one_service_account(world):
+    give(world.alice, "tenant_admin", world.retail)
+    alice = world.actor("alice")
+    first = accounts.create_service_account(world.retail, "robot", actor=alice)
+    with pytest.raises(Invalid) as refusal:
+        accounts.create_service_account(world.retail, " robot ", actor=alice)
+    assert refusal.value.extra["fields"]["name"] == [
+        "Alice Test answers for an account of this name already. End that one, or choose another name."
+    ]
+    assert list(accounts.service_accounts_of(alice)) == [first]
+    accounts.create_service_account(world.retail, "robot", actor=world.actor("erin"))
+    accounts.end_service_account(first, actor=alice)
+    assert accounts.create_service_account(world.retail, "robot", actor=alice).pk != first.pk
+
+
 def test_a_service_account_acts_by_its_roles_and_counts_as_its_owner(world):
     give(world.alice, "tenant_admin", world.retail)
     with pytest.raises(Forbidden):
