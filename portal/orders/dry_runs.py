@@ -3,21 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 
 from django.db import transaction
 
-from portal.access.guard import holds, require
+from portal.access.guard import require
 from portal.access.models import Scope
 from portal.approvals.cards import StageLine, stage_lines
 from portal.core import clock
 from portal.core.errors import Forbidden, NotFound, PortalError
 from portal.core.models import new_id
 from portal.metering.budgets import BudgetState
-from portal.metering.services import check_budget
 from portal.orders.drafts import ItemDraft, item_from
 from portal.orders.models import Order, OrderItem
-from portal.orders.queries import open_cost
+from portal.orders.previews import budget_with
 from portal.orders.services import approval_for, place_order
 from portal.tenancy.quotas import Room, room_in
 from portal.users.actor import Actor
@@ -87,7 +85,7 @@ def _look(project: Scope, items: Sequence[ItemDraft], *, actor: Actor, note: str
         rule=order.rule if order else "",
         stages=stage_lines(asked) if asked and asked.is_waiting else [],
         rooms=room_in(project),
-        budget=_budget(project, order, cost, actor),
+        budget=budget_with(project, cost, actor=actor, but=order),
     )
 
 
@@ -111,9 +109,3 @@ def _place(
         raise
     except PortalError as refusal:
         return None, refusal
-
-
-def _budget(project: Scope, order: Order | None, cost: Decimal, actor: Actor) -> BudgetState | None:
-    if not holds(actor, "view_cost", project):
-        return None
-    return check_budget(project, cost, actor=actor, open_below=partial(open_cost, but=order))

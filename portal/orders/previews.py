@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from portal.access.guard import holds
@@ -60,10 +61,20 @@ def preview_order(
     return OrderPreview(
         quote=priced,
         rooms=[(room, taken[room.dimension]) for room in room_in(project) if taken.get(room.dimension)],
-        budget=_budget(project, cost, actor),
+        budget=budget_with(project, cost, actor=actor),
         decision=decision,
         undecidable=undecidable,
     )
+
+
+def budget_with(project: Scope, cost: Decimal, *, actor: Actor, but: Order | None = None) -> BudgetState | None:
+    """Where the tightest budget would stand with this cost a month beside every open order, or every one `but` this.
+
+    None for who may not see cost. Nothing is locked: who places the order is checked again.
+    """
+    if not holds(actor, "view_cost", project):
+        return None
+    return budget_state(project, extra_per_month=cost, open_below=partial(open_cost, but=but))
 
 
 def _decision(order: Order, item: OrderItem, actor: Actor) -> tuple[Preview | None, str]:
@@ -71,9 +82,3 @@ def _decision(order: Order, item: OrderItem, actor: Actor) -> tuple[Preview | No
         return preview(OrderKind.name, facts_of(order, [item]), order.project, actor=actor), ""
     except Refused as refusal:
         return None, str(refusal)
-
-
-def _budget(project: Scope, cost: Decimal, actor: Actor) -> BudgetState | None:
-    if not holds(actor, "view_cost", project):
-        return None
-    return budget_state(project, extra_per_month=cost, open_below=open_cost)
