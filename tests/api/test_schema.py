@@ -5,8 +5,10 @@ import shutil
 import pytest
 from django.core.management import call_command
 from django.urls import get_resolver
+from playwright.sync_api import sync_playwright
 
 from portal.access.models import Token
+from tests.cast import PASSWORD
 
 
 def operations(document):
@@ -63,10 +65,6 @@ def test_the_page_is_for_who_is_signed_in(client, db):
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
 @pytest.mark.usefixtures("fresh_db")
 def test_the_page_renders_in_a_browser_without_a_word_on_the_console(world, portal_url):
-    from playwright.sync_api import sync_playwright
-
-    from tests.cast import PASSWORD
-
     said = []
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
