@@ -7,3 +7,7 @@ class LaunchError(Exception):
 
 class PortTaken(LaunchError):
     """Something else listens where a server of ours was to."""
+
+
+class Unobtainable(LaunchError):
+    """Something that is fetched on demand cannot be had on this machine."""
