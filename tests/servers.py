@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from scripts.launcher.postgres import Postgres
+from tests import keycloak_server
 
 TEMPLATE = "concord_template"
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,7 @@ def start() -> None:
         SECRET_KEY=secrets.token_hex(32),
         PORTAL_KEYS=f"k1:{key}",
         PORTAL_HOME=str(home),
+        TEST_RUN_PID=str(os.getpid()),
         OUTBOUND_ALLOW="127.0.0.0/8",
         BROKER_URL="memory://",
         EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
@@ -49,6 +51,7 @@ def start() -> None:
 
 def _stop(postgres: Postgres, home: Path, pid: int) -> None:
     if os.getpid() == pid:
+        keycloak_server.end(home)
         postgres.stop()
         shutil.rmtree(home, ignore_errors=True)
 

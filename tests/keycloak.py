@@ -1,0 +1,56 @@
+"""Fixtures: the run's Keycloak. What needs it is marked `keycloak`, and skipped where there is neither Maven nor the file."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts.launcher.errors import Unobtainable
+from scripts.launcher.keycloak_home import Distribution
+from tests import keycloak_server
+
+HOME = Path(os.environ["PORTAL_HOME"])
+FIXTURES = {"keycloak", "keycloak_distribution"}
+
+
+@dataclass(frozen=True)
+class RunningKeycloak:
+    """The run's Keycloak, and the service account of realm `master` that may do everything there."""
+
+    url: str
+    admin_client_id: str
+    admin_client_secret: str
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for Keycloak, and give it time: in a fresh checkout the first one waits for a download and a build."""
+    for item in items:
+        if FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("keycloak")
+            item.add_marker(pytest.mark.timeout(600))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin to start it while tests that do without it run."""
+    if not session.config.option.collectonly and any("keycloak" in item.fixturenames for item in session.items):
+        keycloak_server.begin(HOME)
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> RunningKeycloak:
+    """The one server of this run, up and ready. Realms are the tests' own; realm `master` is left as it is."""
+    answer = keycloak_server.join(HOME)
+    if "error" in answer:
+        (pytest.skip if answer["unobtainable"] else pytest.fail)(answer["error"])
+    return RunningKeycloak(answer["url"], answer["client_id"], answer["client_secret"])
+
+
+@pytest.fixture(scope="session")
+def keycloak_distribution() -> Distribution:
+    """What a server of one's own is started from."""
+    try:
+        return keycloak_server.distribution()
+    except Unobtainable as error:
+        pytest.skip(str(error))
