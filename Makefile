@@ -7,18 +7,24 @@ LINT_ENV := SECRET_KEY=lint DATABASE_URL=postgres://lint@127.0.0.1:1/lint
 TYPED := $(filter-out portal/web portal/__pycache__,$(wildcard portal/*)) scripts
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 .DEFAULT_GOAL := help
-.PHONY: help run test prove check bench pictures requirements vendor clean
+.PHONY: help run keycloak test prove check bench pictures requirements vendor clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-run: ## Set everything up and start the portal with its demo organization (PORT=8080 for another port)
+run: ## Set everything up and start the portal with its demo organization (PORT=8080, KEYCLOAK=1, KEYCLOAK_URL=...)
 	@$(PYTHON) scripts/bootstrap.py
 	@$(BIN)/python -m scripts.launcher run
+
+keycloak: ## Install Keycloak by Maven (or KEYCLOAK_ZIP=file) and run it alone (PORT=8180 for another port)
+	@$(PYTHON) scripts/bootstrap.py
+	@$(BIN)/python -m scripts.launcher keycloak
 
 test: ## Install what the tests need and run them all
 	@$(PYTHON) scripts/bootstrap.py --dev
 	@command -v chromium >/dev/null || echo "No chromium here, so no page is opened in a browser: apt install chromium"
+	@[ -n "$$KEYCLOAK_ZIP" ] || ls -d .portal/keycloak/keycloak-* >/dev/null 2>&1 || command -v mvn >/dev/null || \
+		echo "No Maven here, so nothing is tested against Keycloak: apt install maven, or KEYCLOAK_ZIP=file"
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 prove: ## Run every proof at full size (half an hour) and write docs/proof.md

@@ -1,4 +1,4 @@
-"""python -m scripts.launcher run | exec [--clean] [--prepare] -- COMMAND | dump FOLDER | restore FOLDER"""
+"""python -m scripts.launcher run | keycloak | exec [--clean] [--prepare] -- COMMAND | dump FOLDER | restore FOLDER"""
 
 import argparse
 import os
@@ -11,6 +11,7 @@ from types import FrameType
 from .backup import dump, restore
 from .errors import LaunchError
 from .home import ROOT
+from .keycloak_run import run_keycloak
 from .parts import running
 from .run import run
 
@@ -24,6 +25,8 @@ def main() -> int:
     try:
         if options.what == "run":
             run(say)
+        elif options.what == "keycloak":
+            run_keycloak(say)
         elif options.what == "exec":
             return execute(options.command, clean=options.clean, prepared=options.prepare)
         elif options.what == "dump":
@@ -34,7 +37,7 @@ def main() -> int:
         print(f"concord: {error}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
-        return 0 if options.what == "run" else 130
+        return 0 if options.what in ("run", "keycloak") else 130
     return 0
 
 
@@ -43,6 +46,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.launcher", description="Run Concord on this machine.")
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("run", help="start everything, until Ctrl-C")
+    commands.add_parser("keycloak", help="install and start a Keycloak, until Ctrl-C")
     execution = commands.add_parser("exec", help="run a command beside a PostgreSQL and a Valkey of its own")
     execution.add_argument("--clean", action="store_true", help="in a new folder, even when PORTAL_HOME is set")
     execution.add_argument("--prepare", action="store_true", help="make the portal's tables first")

@@ -36,13 +36,13 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator["Lock"]:
-    """Hold the folder; the system lets go of it when we die, so a killed run leaves nothing to clear away."""
+def locked(folder: Path, *, who: str = "Concord") -> Iterator["Lock"]:
+    """Hold the folder for `who`; the system lets go of it when we die, so a killed run leaves nothing to clear away."""
     with (folder / "launcher.lock").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise LaunchError(describe_holder(file)) from error
+            raise LaunchError(describe_holder(file, who)) from error
         lock = Lock(file)
         lock.tell(None)
         yield lock
@@ -62,13 +62,13 @@ class Lock:
         self.file.flush()
 
 
-def describe_holder(file: TextIO) -> str:
+def describe_holder(file: TextIO, who: str) -> str:
     """One line on the launcher that holds the folder."""
     try:
         file.seek(0)
         holder = json.load(file)
         where = f"at {holder['url']}" if holder["url"] else "(it is just starting)"
-        return f"Concord already runs {where}, process {holder['pid']}. Stop it there with Ctrl-C."
+        return f"{who} already runs {where}, process {holder['pid']}. Stop it there with Ctrl-C."
     except (ValueError, KeyError, TypeError):
         return f"Another launcher works in {Path(file.name).parent}."
 

@@ -5,7 +5,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from .errors import LaunchError, Unobtainable
 from .files import last_line, open_log
 from .home import make_folder
 from .java import java_home
+from .processes import run_whole
 
 VERSION = "26.7.4"
 SHA256 = "a286e98b4296d4e75ee88d8527c7cd463b307caa022f088c9f22cffccc741fa1"
@@ -47,17 +48,20 @@ def install(folder: Path, say: Callable[[str], None], environ: Mapping[str, str]
         home = folder / f"keycloak-{VERSION}"
         if is_whole(home):
             return Distribution(home, java_home(environ, say))
-        new = folder / "new"
-        shutil.rmtree(new, ignore_errors=True)
-        archive = fetch(new, say, environ)
-        check(archive, ours=archive.parent == new)
-        java = java_home(environ, say)
-        say(f"Unpacking and building Keycloak {VERSION}; this takes half a minute, once.")
-        unpack(archive, new)
-        build(new / home.name, java, folder / "logs" / "build.log")
-        shutil.rmtree(home, ignore_errors=True)
-        (new / home.name).replace(home)
-        shutil.rmtree(new)
+        for left in folder.glob("new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        new = Path(tempfile.mkdtemp(prefix="new-", dir=folder))
+        try:
+            archive = fetch(new, folder / "logs" / "maven.log", say, environ)
+            check(archive, ours=archive.parent == new)
+            java = java_home(environ, say)
+            say(f"Unpacking and building Keycloak {VERSION}; this takes half a minute, once.")
+            unpack(archive, new)
+            build(new / home.name, java, folder / "logs" / "build.log")
+            shutil.rmtree(home, ignore_errors=True)
+            (new / home.name).replace(home)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
     return Distribution(home, java)
 
 
@@ -80,9 +84,8 @@ def mark_text() -> str:
     return f"{SHA256} {' '.join(BUILD_OPTIONS)}\n"
 
 
-def fetch(target: Path, say: Callable[[str], None], environ: Mapping[str, str]) -> Path:
+def fetch(target: Path, log_path: Path, say: Callable[[str], None], environ: Mapping[str, str]) -> Path:
     """The archive: the file that KEYCLOAK_ZIP names, else one that Maven puts into `target`."""
-    target.mkdir()
     if environ.get("KEYCLOAK_ZIP"):
         given = Path(environ["KEYCLOAK_ZIP"]).expanduser().absolute()
         if not given.is_file():
@@ -94,17 +97,21 @@ def fetch(target: Path, say: Callable[[str], None], environ: Mapping[str, str]) 
             f"Keycloak {VERSION} comes by Maven, which is not here: apt install maven, or name the file with KEYCLOAK_ZIP."
         )
     say(f"Fetching Keycloak {VERSION} with Maven (177 MB).")
-    command = [maven, "-q", "-B", "dependency:copy", f"-Dartifact={COORDINATES}"]
+    command: list[str | Path] = [maven, "-q", "-B", "dependency:copy", f"-Dartifact={COORDINATES}"]
     command += ["-Dmdep.useBaseVersion=true", f"-DoutputDirectory={target}"]
-    done = subprocess.run(
-        command, cwd=target, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", check=False,
-    )  # fmt: skip
+    log_path.unlink(missing_ok=True)
+    with open_log(log_path) as log:
+        status = run_whole(command, cwd=target, stdout=log, stderr=log)
     archive = target / f"keycloak-quarkus-dist-{VERSION}.zip"
-    if done.returncode or not archive.is_file():
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        raise LaunchError(f"Maven could not fetch Keycloak {VERSION}: {lines[0] if lines else 'no reason given'}")
+    if status or not archive.is_file():
+        raise LaunchError(f"Maven could not fetch Keycloak {VERSION} ({first_error(log_path)}); see {log_path}")
     return archive
+
+
+def first_error(log_path: Path) -> str:
+    """What Maven says went wrong; below it stands only advice."""
+    lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line for line in lines if line.startswith("[ERROR]")), lines[0] if lines else "no reason given")
 
 
 def check(archive: Path, *, ours: bool) -> None:
@@ -136,11 +143,9 @@ def unpack(archive: Path, target: Path) -> None:
 def build(home: Path, java: Path, log_path: Path) -> None:
     """Fix what Keycloak fixes at build time, and mark the home as whole."""
     with open_log(log_path) as log:
-        done = subprocess.run(
-            [home / PROGRAM, "build", *BUILD_OPTIONS], cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env=java_environment(java), umask=0o022, check=False,
-        )  # fmt: skip
-    if done.returncode:
+        command: list[str | Path] = [home / PROGRAM, "build", *BUILD_OPTIONS]
+        status = run_whole(command, cwd=home, stdout=log, stderr=log, env=java_environment(java), umask=0o022)
+    if status:
         raise LaunchError(f"Keycloak could not be built ({last_line(log_path)}); see {log_path}")
     mark = home / MARK
     mark.write_text(mark_text(), encoding="utf-8")

@@ -53,7 +53,7 @@ def asked_port(environ: Mapping[str, str]) -> int | None:
 def choose_ports(book: Path, wanted: Mapping[str, int], asked: Mapping[str, int | None]) -> tuple[dict[str, int], list[str]]:
     """A free port for each name, and a line on each one that had to change.
 
-    What was asked for comes first, then what `book` remembers of the last run, then what is wanted by default.
+    What was asked for comes first, then what `book` remembers of earlier runs, then what is wanted by default.
     """
     remembered = read_json(book, {})
     chosen: dict[str, int] = {}
@@ -64,7 +64,7 @@ def choose_ports(book: Path, wanted: Mapping[str, int], asked: Mapping[str, int 
         if port != first:
             changed.append(f"Port {first} is taken, so {name} uses {port}.")
         chosen[name] = port
-    write_json(book, chosen)
+    write_json(book, {**remembered, **chosen})
     return chosen, changed
 
 

@@ -3,13 +3,25 @@
 import contextlib
 import json
 import signal
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from .files import write_private
 
 SAME_BIRTH_S = 5.0
+
+
+def run_whole(command: list[str | Path], **options: Any) -> int:
+    """Run a command to its end and return its status. When we are interrupted, what it started ends too."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, **options) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            end_tree(psutil.Process(process.pid), patience_s=5)
+            raise
 
 
 def remember(path: Path, pid: int) -> None:

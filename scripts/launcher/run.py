@@ -14,6 +14,10 @@ from .environment import portal_environment
 from .errors import LaunchError, PortTaken
 from .files import open_log
 from .home import ROOT, Lock, locked, make_folder, read_json, state_folder, write_json
+from .keycloak import Keycloak
+from .keycloak_home import install
+from .keycloak_run import PORT as KEYCLOAK_PORT
+from .keycloak_run import held, is_wanted, prepare_realm, realm_environment
 from .parts import manage, prepare
 from .ports import LOOPBACK, asked_port, choose_ports, free_port_from, hold
 from .postgres import Postgres
@@ -22,6 +26,7 @@ from .valkey import Valkey
 
 PORTS = {"web": 8000, "postgres": 15432, "valkey": 16379, "managed": 15433, "aws-1": 15001, "aws-2": 15002}
 DATABASE = "concord"
+Server = Postgres | Valkey | Keycloak
 BEGUN, DONE = "demo-begun", "demo-seeded"
 MADE_BY_THE_SEED = ("aws-*.state*", "managed-*", "valkey", "lake", "blobs", "mail", "demo-people.json")
 PAST = {"BROKER_URL": "memory://", "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
@@ -52,7 +57,8 @@ class Site:
         """Another took the port meanwhile: the next free one, from now on."""
         before = self.ports[name]
         self.ports[name] = free_port_from(before + 1, avoid=frozenset(self.ports.values()))
-        write_json(self.home / "ports.json", self.ports)
+        book = self.home / "ports.json"
+        write_json(book, {**read_json(book, {}), **self.ports})
         self.say(f"Port {before} is taken, so {name} uses {self.ports[name]}.")
 
     @property
@@ -69,7 +75,7 @@ class Site:
 def run(say: Callable[[str], None]) -> None:
     """Start everything and look after it until Ctrl-C or SIGTERM; raises LaunchError when it cannot go on."""
     home = make_folder(state_folder(os.environ, is_root=os.geteuid() == 0))
-    with locked(home) as lock:
+    with locked(home) as lock, held(home, wanted=is_wanted(os.environ)):
         supervisor = Supervisor(say)
         try:
             if left := end_left_children(home):
@@ -86,7 +92,10 @@ def serve(home: Path, supervisor: Supervisor, lock: Lock, say: Callable[[str], N
     """Servers, tables, demo, portal; in this order, each when the one before is ready."""
     say(f"Concord keeps its state in {home}.")
     postgres, valkey, managed = Postgres(home), Valkey(home), Postgres(home, name="managed")
-    servers = ((postgres, "postgres"), (valkey, "valkey"), (managed, "managed"))
+    servers: list[tuple[Server, str]] = [(postgres, "postgres"), (valkey, "valkey"), (managed, "managed")]
+    keycloak = Keycloak(home, install(home / "keycloak", say)) if is_wanted(os.environ) else None
+    if keycloak is not None:
+        servers.append((keycloak, "keycloak"))
     for server, _ in servers:
         server.end_left()
     half_seeded = (home / BEGUN).exists()
@@ -94,7 +103,8 @@ def serve(home: Path, supervisor: Supervisor, lock: Lock, say: Callable[[str], N
         say("The first start was cut short; the demo is made anew.")
         remove_half_made(home)
     asked = {"web": asked_port(os.environ)}
-    ports, changed = choose_ports(home / "ports.json", PORTS, asked)
+    wanted = PORTS if keycloak is None else {**PORTS, "keycloak": KEYCLOAK_PORT}
+    ports, changed = choose_ports(home / "ports.json", wanted, asked)
     for line in changed:
         say(line)
     site = Site(home, ports, supervisor, say)
@@ -111,13 +121,17 @@ def serve(home: Path, supervisor: Supervisor, lock: Lock, say: Callable[[str], N
     prepare(home, environment)
     start_clouds(site)
     seed(site, environment)
+    if keycloak is not None:
+        environment |= realm_environment(keycloak)
+        prepare_realm(keycloak, environment)
+        manage(home, environment, "seed_realm")
     start_portal(site, environment)
     lock.tell(site.url)
     greet(site)
     supervisor.watch()
 
 
-def start_server(site: Site, server: Postgres | Valkey, name: str) -> None:
+def start_server(site: Site, server: Server, name: str) -> None:
     """Start it on its port, or on the next one where somebody was quicker."""
     while True:
         try:
@@ -208,4 +222,14 @@ def greet(site: Site) -> None:
     people = read_json(site.home / "demo-people.json", [])
     for person in people:
         site.say(f"  {person['username']:<10} {person['password']:<28} {person['role']}")
+    site.say(f"They sign in {how_people_sign_in(site)}.")
     site.say(f"Mail to them goes to {site.home / 'mail'}. Connect a second AWS, as dave: {site.second_aws}, any key will do.")
+
+
+def how_people_sign_in(site: Site) -> str:
+    """With what, in words."""
+    if "keycloak" in site.ports:
+        return f"with the portal's own accounts, or with Keycloak at http://{LOOPBACK}:{site.ports['keycloak']}"
+    if os.environ.get("KEYCLOAK_URL"):
+        return f"with the portal's own accounts; others with Keycloak at {os.environ['KEYCLOAK_URL']}"
+    return "with the portal's own accounts; `make run KEYCLOAK=1` adds Keycloak"

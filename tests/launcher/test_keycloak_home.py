@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scripts.launcher import keycloak_home
@@ -74,11 +76,11 @@ def test_a_half_made_home_is_made_anew(home: Path, archive: Path, damage: str) -
     elif damage == "no program":
         (made / "bin" / "kc.sh").unlink()
     else:
-        made.rename(home / "keycloak" / "new")
+        made.rename(home / "keycloak" / "new-cut-short")
     assert not is_whole(made)
     install(home / "keycloak", print, {"KEYCLOAK_ZIP": str(archive)})
     assert is_whole(made)
-    assert not (home / "keycloak" / "new").exists()
+    assert not list((home / "keycloak").glob("new-*"))
 
 
 def test_a_wrong_file_of_ones_own_is_refused_and_kept(home: Path, archive: Path) -> None:
@@ -115,8 +117,10 @@ def test_a_wrong_file_from_maven_is_refused_and_removed(home: Path, archive: Pat
 
 
 def test_a_maven_that_fails_is_quoted_in_one_line(home: Path, archive: Path) -> None:
-    with pytest.raises(LaunchError, match=r"Maven could not fetch Keycloak .*: \[ERROR\] no network") as refused:
-        install(home / "keycloak", print, maven(home, "echo '[ERROR] no network'; echo '[ERROR] help'; exit 1"))
+    with pytest.raises(LaunchError, match=r"Maven could not fetch Keycloak .* \(\[ERROR\] no network\); see ") as refused:
+        install(
+            home / "keycloak", print, maven(home, "echo 'a warning'; echo '[ERROR] no network'; echo '[ERROR] help'; exit 1")
+        )
     assert "\n" not in str(refused.value)
 
 
@@ -132,6 +136,23 @@ def test_a_build_that_fails_is_quoted_and_leaves_no_home(home: Path, archive: Pa
     with pytest.raises(LaunchError, match=r"Keycloak could not be built \(ERROR: the build broke\); see "):
         install(home / "keycloak", print, {"KEYCLOAK_ZIP": str(archive)})
     assert not (home / "keycloak" / f"keycloak-{VERSION}").exists()
+
+
+def test_an_interrupted_installation_leaves_no_process_and_no_folder(home: Path, archive: Path) -> None:
+    environ = maven(home, f"sleep 300 & echo $! > {home}/pid; wait")
+    script = (
+        "import signal, sys; from pathlib import Path; from scripts.launcher import keycloak_home as k;"
+        "signal.signal(signal.SIGTERM, signal.default_int_handler);"
+        "k.install(Path(sys.argv[1]), lambda line: print(line, flush=True), {'PATH': sys.argv[2]})"
+    )
+    command = [sys.executable, "-c", script, str(home / "keycloak"), environ["PATH"]]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as installing:
+        while not (home / "pid").exists() or not (home / "pid").read_text():
+            time.sleep(0.05)
+        installing.terminate()
+        assert installing.wait(30) != 0
+    assert not psutil.pid_exists(int((home / "pid").read_text()))
+    assert not list((home / "keycloak").glob("new-*"))
 
 
 def test_two_at_once_make_one(home: Path, archive: Path) -> None:
