@@ -8,14 +8,14 @@ from pathlib import Path
 
 from .errors import LaunchError
 from .files import kept_secret
-from .home import locked, make_folder, state_folder
+from .home import Lock, locked, make_folder, state_folder
 from .keycloak import Keycloak, end_left_server
 from .keycloak_home import VERSION, install
 from .parts import manage
 from .ports import asked_port, choose_ports
 from .supervisor import Supervisor
 
-PORT = 18180
+PORTS = {"keycloak": 18180}
 YES, NO = ("1", "yes", "true", "on"), ("", "0", "no", "false", "off")
 
 
@@ -32,18 +32,18 @@ def is_wanted(environ: Mapping[str, str]) -> bool:
 
 
 @contextlib.contextmanager
-def held(home: Path, *, wanted: bool) -> Iterator[None]:
+def held(home: Path, *, wanted: bool) -> Iterator[Lock | None]:
     """Hold Keycloak's folder for a run with it. A run without it only ends what a killed one left there."""
     folder = home / "keycloak"
     if wanted:
         make_folder(folder)
-        with locked(folder, who="Keycloak"):
-            yield
+        with locked(folder, who="Keycloak") as lock:
+            yield lock
         return
     if folder.exists():
         with contextlib.suppress(LaunchError), locked(folder):  # else `make keycloak` runs, and that is as it should be
             end_left_server(home)
-    yield
+    yield None
 
 
 def run_keycloak(say: Callable[[str], None]) -> None:
@@ -55,7 +55,7 @@ def run_keycloak(say: Callable[[str], None]) -> None:
         try:
             keycloak = Keycloak(home, install(folder, say))
             keycloak.end_left()
-            ports, changed = choose_ports(home / "ports.json", {"keycloak": PORT}, {"keycloak": asked_port(os.environ)})
+            ports, changed = choose_ports(home / "ports.json", PORTS, {"keycloak": asked_port(os.environ)})
             for line in changed:
                 say(line)
             say(f"Starting Keycloak {VERSION}.")
@@ -87,10 +87,16 @@ def realm_environment(keycloak: Keycloak) -> dict[str, str]:
     }
 
 
-def prepare_realm(keycloak: Keycloak, environment: Mapping[str, str]) -> None:
-    """Bring the realm to its description. The administrator's secret is for this one command; the portal never has it."""
+def prepare_realm(keycloak: Keycloak, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the realm in it, once that is as described and the demo's people have accounts there.
+
+    The administrator's secret is for the one command that describes the realm; the portal never has it.
+    """
+    with_realm = {**environment, **realm_environment(keycloak)}
     administrator = {
         "KC_BOOTSTRAP_ADMIN_CLIENT_ID": keycloak.admin_client_id,
         "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": keycloak.admin_client_secret,
     }
-    manage(keycloak.home, {**environment, **administrator}, "sync_realm")
+    manage(keycloak.home, {**with_realm, **administrator}, "sync_realm")
+    manage(keycloak.home, with_realm, "seed_realm")
+    return with_realm

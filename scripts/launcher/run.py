@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from .files import open_log
 from .home import ROOT, Lock, locked, make_folder, read_json, state_folder, write_json
 from .keycloak import Keycloak
 from .keycloak_home import install
-from .keycloak_run import PORT as KEYCLOAK_PORT
-from .keycloak_run import held, is_wanted, prepare_realm, realm_environment
+from .keycloak_run import PORTS as KEYCLOAK_PORTS
+from .keycloak_run import held, is_wanted, prepare_realm
 from .parts import manage, prepare
 from .ports import LOOPBACK, asked_port, choose_ports, free_port_from, hold
 from .postgres import Postgres
@@ -74,13 +74,14 @@ class Site:
 
 def run(say: Callable[[str], None]) -> None:
     """Start everything and look after it until Ctrl-C or SIGTERM; raises LaunchError when it cannot go on."""
+    wanted = is_wanted(os.environ)
     home = make_folder(state_folder(os.environ, is_root=os.geteuid() == 0))
-    with locked(home) as lock, held(home, wanted=is_wanted(os.environ)):
+    with locked(home) as lock, held(home, wanted=wanted) as keycloak_lock:
         supervisor = Supervisor(say)
         try:
             if left := end_left_children(home):
                 say(f"Ended what an earlier run had left: {', '.join(left)}.")
-            serve(home, supervisor, lock, say)
+            serve(home, supervisor, lock, keycloak_lock, say)
         finally:
             for word in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(word, signal.SIG_IGN)
@@ -88,30 +89,22 @@ def run(say: Callable[[str], None]) -> None:
             supervisor.stop_all()
 
 
-def serve(home: Path, supervisor: Supervisor, lock: Lock, say: Callable[[str], None]) -> None:
-    """Servers, tables, demo, portal; in this order, each when the one before is ready."""
+def serve(home: Path, supervisor: Supervisor, lock: Lock, keycloak_lock: Lock | None, say: Callable[[str], None]) -> None:
+    """Servers, tables, demo, realm, portal; in this order, each when the one before is ready."""
     say(f"Concord keeps its state in {home}.")
     postgres, valkey, managed = Postgres(home), Valkey(home), Postgres(home, name="managed")
-    servers: list[tuple[Server, str]] = [(postgres, "postgres"), (valkey, "valkey"), (managed, "managed")]
-    keycloak = Keycloak(home, install(home / "keycloak", say)) if is_wanted(os.environ) else None
-    if keycloak is not None:
-        servers.append((keycloak, "keycloak"))
-    for server, _ in servers:
+    keycloak = Keycloak(home, install(home / "keycloak", say)) if keycloak_lock else None
+    servers: list[Server] = [postgres, valkey, managed, *([keycloak] if keycloak else [])]
+    for server in servers:
         server.end_left()
     half_seeded = (home / BEGUN).exists()
     if half_seeded:
         say("The first start was cut short; the demo is made anew.")
         remove_half_made(home)
-    asked = {"web": asked_port(os.environ)}
-    wanted = PORTS if keycloak is None else {**PORTS, "keycloak": KEYCLOAK_PORT}
-    ports, changed = choose_ports(home / "ports.json", wanted, asked)
-    for line in changed:
-        say(line)
-    site = Site(home, ports, supervisor, say)
-    site.hold_ports()
-    for server, name in servers:
+    site = open_site(home, PORTS | KEYCLOAK_PORTS if keycloak else PORTS, supervisor, say)
+    for server in servers:
         supervisor.add(server)
-        start_server(site, server, name)
+        start_server(site, server)
     postgres.ensure_roles()
     if half_seeded:
         postgres.drop_database(DATABASE)
@@ -121,23 +114,32 @@ def serve(home: Path, supervisor: Supervisor, lock: Lock, say: Callable[[str], N
     prepare(home, environment)
     start_clouds(site)
     seed(site, environment)
-    if keycloak is not None:
-        environment |= realm_environment(keycloak)
-        prepare_realm(keycloak, environment)
-        manage(home, environment, "seed_realm")
+    if keycloak and keycloak_lock:
+        keycloak_lock.tell(keycloak.url)
+        environment = prepare_realm(keycloak, environment)
     start_portal(site, environment)
     lock.tell(site.url)
     greet(site)
     supervisor.watch()
 
 
-def start_server(site: Site, server: Server, name: str) -> None:
+def open_site(home: Path, wanted: Mapping[str, int], supervisor: Supervisor, say: Callable[[str], None]) -> Site:
+    """A site on free ports, those of the last run where they still are, kept from others until their servers start."""
+    ports, changed = choose_ports(home / "ports.json", wanted, {"web": asked_port(os.environ)})
+    for line in changed:
+        say(line)
+    site = Site(home, ports, supervisor, say)
+    site.hold_ports()
+    return site
+
+
+def start_server(site: Site, server: Server) -> None:
     """Start it on its port, or on the next one where somebody was quicker."""
     while True:
         try:
-            server.start(site.let_go(name))
+            server.start(site.let_go(server.name))
         except PortTaken:
-            site.take_next(name)
+            site.take_next(server.name)
         else:
             return
 

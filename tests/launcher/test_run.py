@@ -16,6 +16,7 @@ import pytest
 import redis
 
 from scripts.launcher.home import ROOT, read_json
+from scripts.launcher.keycloak_home import Distribution
 from scripts.launcher.ports import any_port, is_free
 from scripts.launcher.run import Site, start_server
 from scripts.launcher.supervisor import Supervisor, record_of
@@ -25,7 +26,7 @@ MANAGE = """
 import os, pathlib, sys
 home = pathlib.Path(os.environ["PORTAL_HOME"])
 with (home / "managed").open("a") as log:
-    print(*sys.argv[1:], file=log)
+    print(*sys.argv[1:], *(name for name in os.environ if name.startswith("KC_")), file=log)
 if sys.argv[1] == "seed_demo":
     if os.environ.get("BREAK_THE_SEED"):
         sys.exit("the seed broke")
@@ -195,9 +196,99 @@ def test_a_port_that_somebody_took_meanwhile_is_changed_and_said(home: Path) -> 
     try:
         site.let_go("valkey")
         with socket.create_server(("127.0.0.1", first)):
-            start_server(site, valkey, "valkey")
+            start_server(site, valkey)
         assert valkey.port == site.ports["valkey"] != first
         assert said == [f"Port {first} is taken, so valkey uses {valkey.port}."]
         assert read_json(home / "ports.json", {}) == site.ports
     finally:
         valkey.stop()
+
+
+def test_with_keycloak_it_starts_is_killed_and_goes_on_without(
+    home: Path, checkout: Path, started: list[Launcher], keycloak_distribution: Distribution
+) -> None:
+    state = home / "state"
+    (state / "keycloak").mkdir(parents=True)
+    (state / "keycloak").chmod(0o711)
+    state.chmod(0o711)
+    (state / "keycloak" / keycloak_distribution.home.name).symlink_to(keycloak_distribution.home)
+    first = Launcher(checkout, state, KEYCLOAK="1", PORT=str(any_port()))
+    started.append(first)
+    first.wait_for("correct-horse")
+    url = f"http://127.0.0.1:{read_json(state / 'ports.json', {})['keycloak']}"
+    assert f"or with Keycloak at {url}." in first.said()
+    commands = (state / "managed").read_text().splitlines()
+    secret = ["KC_BOOTSTRAP_ADMIN_CLIENT_ID", "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET"]
+    assert commands[-2:] == [" ".join(["sync_realm", *secret]), "seed_realm"]
+
+    served = psutil.Process(int(read_json(record_of(state, "web"), {})["pid"])).environ()
+    assert served["KEYCLOAK_URL"] == url
+    assert served["KEYCLOAK_CLIENT_SECRET"] == (state / "keycloak-portal.secret").read_text()
+    assert served["KEYCLOAK_ADMIN_CLIENT_SECRET"] == (state / "keycloak-sync.secret").read_text()
+    assert (state / "keycloak-admin.secret").read_text() not in served.values()
+    assert not set(secret) & set(served)
+
+    alone = subprocess.run(
+        [sys.executable, "-m", "scripts.launcher", "keycloak"], cwd=checkout,
+        env={**os.environ, "PORTAL_HOME": str(state)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert alone.returncode == 1
+    assert alone.stderr.startswith(f"concord: Keycloak already runs at {url}, process {first.process.pid}.")
+
+    servers = [child for child in first.children() if any("kc.home.dir" in word for word in child.cmdline())]
+    servers[0].kill()
+    first.wait_for("keycloak ended with code -9; it starts again in 1 s.")
+    until = time.monotonic() + 120
+    while alive(servers) or not answers(f"{url}/realms/master"):
+        assert time.monotonic() < until, first.said()
+        time.sleep(0.2)
+
+    left = first.children()
+    assert first.end(signal.SIGKILL) == -9
+    assert len(alive(left)) > 2
+    second = Launcher(checkout, state)
+    started.append(second)
+    second.wait_for("correct-horse")
+    assert not alive(left)
+    assert "`make run KEYCLOAK=1` adds Keycloak." in second.said()
+    assert read_json(state / "ports.json", {})["keycloak"] == int(url.rsplit(":", 1)[1]), "its issuer stays what it was"
+    assert (state / "managed").read_text().splitlines()[-1].startswith("collectstatic")
+    assert second.end(signal.SIGINT) == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"KEYCLOAK": "perhaps"}, "KEYCLOAK is 'perhaps'; it takes 1 or 0."),
+        ({"KEYCLOAK": "1", "KEYCLOAK_URL": "https://sso.example"}, "choose one of the two"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_before_anything_starts(
+    home: Path, checkout: Path, started: list[Launcher], environment: dict[str, str], said: str
+) -> None:
+    refused = Launcher(checkout, home / "state", **environment)
+    started.append(refused)
+    assert refused.process.wait(60) == 1
+    assert said in refused.said()
+    assert not list((home / "state").glob("postgres*"))
+
+
+def test_a_keycloak_elsewhere_is_passed_through(home: Path, checkout: Path, started: list[Launcher]) -> None:
+    state = home / "state"
+    elsewhere = {"KEYCLOAK_URL": "https://sso.example", "KEYCLOAK_CLIENT_SECRET": "of-theirs"}
+    launcher = Launcher(checkout, state, PORT=str(any_port()), **elsewhere)
+    started.append(launcher)
+    launcher.wait_for("correct-horse")
+    assert "Keycloak at https://sso.example." in launcher.said()
+    served = psutil.Process(int(read_json(record_of(state, "web"), {})["pid"])).environ()
+    assert elsewhere.items() <= served.items()
+    assert "sync_realm" not in (state / "managed").read_text(), "whoever runs it describes it"
+    assert launcher.end(signal.SIGTERM) == 0
