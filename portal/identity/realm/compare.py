@@ -81,7 +81,9 @@ def _canonical(value: Any) -> str:
 
 def _shown(value: Any, path: str) -> str:
     """A value for the eyes of an operator."""
-    return "nothing" if is_empty(value) else json.dumps(_without_secrets(value, path), ensure_ascii=False)
+    return (
+        "nothing" if value is None or value in ("", [], {}) else json.dumps(_without_secrets(value, path), ensure_ascii=False)
+    )
 
 
 def _without_secrets(value: Any, path: str) -> Any:

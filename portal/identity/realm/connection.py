@@ -53,6 +53,10 @@ def said_plainly(admin: KeycloakAdmin) -> Iterator[None]:
             f"Keycloak does not know the client {connection.client_id} with this secret in the realm "
             f"{connection.user_realm_name}: {_said(error)}"
         ) from error
+    except TypeError as error:
+        if not str(error).startswith("Unexpected response type"):  # how python-keycloak says that it was not the JSON of it
+            raise
+        raise Refused(f"What answers at {connection.server_url} is no Keycloak") from error
     except KeycloakError as error:
         raise Refused(f"Keycloak refuses: {_said(error)}") from error
 

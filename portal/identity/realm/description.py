@@ -134,7 +134,7 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
 
 def _value(name: str, values: Mapping[str, str]) -> str:
     if not values.get(name):
-        raise BadDescription(f"${{{name}}} has no value here")
+        raise BadDescription(f"${{{name}}} has no value here; the settings or the environment give it")
     return values[name]
 
 

@@ -63,11 +63,11 @@ def values_of_settings(realm: str, url: str, environment: Mapping[str, str]) -> 
         **environment,
         "PUBLIC_URL": settings.PUBLIC_URL,
         "KEYCLOAK_URL": url,
-        "REALM": realm,
-        "CLIENT_ID": settings.KEYCLOAK_CLIENT_ID,
-        "CLIENT_SECRET": settings.KEYCLOAK_CLIENT_SECRET,
-        "ADMIN_CLIENT_ID": settings.KEYCLOAK_ADMIN_CLIENT_ID,
-        "ADMIN_CLIENT_SECRET": settings.KEYCLOAK_ADMIN_CLIENT_SECRET,
+        "KEYCLOAK_REALM": realm,
+        "KEYCLOAK_CLIENT_ID": settings.KEYCLOAK_CLIENT_ID,
+        "KEYCLOAK_CLIENT_SECRET": settings.KEYCLOAK_CLIENT_SECRET,
+        "KEYCLOAK_ADMIN_CLIENT_ID": settings.KEYCLOAK_ADMIN_CLIENT_ID,
+        "KEYCLOAK_ADMIN_CLIENT_SECRET": settings.KEYCLOAK_ADMIN_CLIENT_SECRET,
     }
 
 

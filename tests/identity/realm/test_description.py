@@ -9,11 +9,11 @@ from portal.identity.realm.sync import DESCRIPTION
 VALUES = {
     "PUBLIC_URL": "https://portal.example",
     "KEYCLOAK_URL": "https://keycloak.example",
-    "REALM": "concord",
-    "CLIENT_ID": "portal",
-    "CLIENT_SECRET": "one",
-    "ADMIN_CLIENT_ID": "sync",
-    "ADMIN_CLIENT_SECRET": "two",
+    "KEYCLOAK_REALM": "concord",
+    "KEYCLOAK_CLIENT_ID": "portal",
+    "KEYCLOAK_CLIENT_SECRET": "one",
+    "KEYCLOAK_ADMIN_CLIENT_ID": "sync",
+    "KEYCLOAK_ADMIN_CLIENT_SECRET": "two",
 }
 
 
@@ -38,8 +38,8 @@ def test_every_client_of_the_portal_takes_no_password_and_says_how_far_its_scope
 
 
 def test_a_value_stays_a_value_whatever_stands_in_it():
-    hostile = 'a"b: {c}\n- ${CLIENT_ID}'
-    wanted = parse({"clients": {"x": {"secret": "${CLIENT_SECRET}"}}}, VALUES | {"CLIENT_SECRET": hostile})
+    hostile = 'a"b: {c}\n- ${KEYCLOAK_CLIENT_ID}'
+    wanted = parse({"clients": {"x": {"secret": "${KEYCLOAK_CLIENT_SECRET}"}}}, VALUES | {"KEYCLOAK_CLIENT_SECRET": hostile})
     assert wanted.clients["x"]["secret"] == hostile
 
 
@@ -70,14 +70,14 @@ def test_an_empty_section_is_an_empty_one():
         ({"clients": {"x": "y"}}, "clients.x: names with their values are needed here"),
         ({"clients": {"x": {"secret": None}}}, "clients.x.secret has no value"),
         ({"clients": {"x": {"secret": "${NOWHERE}"}}}, "${NOWHERE} has no value here"),
-        ({"clients": {"x": {"secret": "${CLIENT_SECRET}"}}}, "${CLIENT_SECRET} has no value here"),
+        ({"clients": {"x": {"secret": "${KEYCLOAK_CLIENT_SECRET}"}}}, "${KEYCLOAK_CLIENT_SECRET} has no value here"),
         ({"clients": {"${A}": {}, "${B}": {}}}, "one name stands for two things among ${A}, ${B}"),
         (["settings"], "the file: names with their values are needed here"),
     ],
 )
 def test_what_cannot_be_used_is_said_with_its_place(raw, said):
     with pytest.raises(BadDescription) as refused:
-        parse(raw, {"A": "same", "B": "same", "CLIENT_SECRET": ""})
+        parse(raw, {"A": "same", "B": "same", "KEYCLOAK_CLIENT_SECRET": ""})
     assert str(refused.value).startswith(said)
 
 
