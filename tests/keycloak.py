@@ -1,4 +1,4 @@
-"""Fixtures: the run's Keycloak, and a realm in it. What needs it is marked `keycloak`, and skipped where there is neither Maven nor the file."""
+"""Fixtures: the run's Keycloak and a realm in it. What needs them is marked `keycloak`, and skipped where there is neither Maven nor the file."""
 
 import os
 from collections.abc import Iterator

@@ -5,13 +5,13 @@ import hashlib
 import html
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import requests
 from django.conf import settings
@@ -102,33 +102,35 @@ class Realm:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         asked = {"client_id": settings.KEYCLOAK_CLIENT_ID, "response_type": "code", "scope": scope, "redirect_uri": back}
         asked |= {"state": "any", "nonce": "any", "code_challenge": challenge, "code_challenge_method": "S256"}
-        code = self._code(person, asked)
+        page = f"{self.issuer}/protocol/openid-connect/auth?{urlencode(asked)}"
+        landed = self.browse(person, page, until=lambda answer: answer.headers.get("Location", "").startswith(back))
+        code = parse_qs(urlsplit(landed.headers["Location"]).query)["code"][0]
         return self.ask_tokens(grant_type="authorization_code", code=code, redirect_uri=back, code_verifier=verifier)
 
-    def ask_tokens(self, **form: str) -> dict[str, Any]:
-        """What the token endpoint answers the portal's client; an error of Keycloak raises with its words."""
-        known = (settings.KEYCLOAK_CLIENT_ID, self.client_secret)
-        answer = requests.post(f"{self.issuer}/protocol/openid-connect/token", data=form, auth=known, timeout=30)
-        assert answer.ok, answer.text
-        return dict(answer.json())
-
-    def _code(self, person: Person, asked: dict[str, str]) -> str:
-        """Through the pages of the sign-in, which ask for the name first and for the password next."""
-        fields = {"username": person.username, "password": person.password, "credentialId": ""}
+    def browse(self, person: Person, page: str, *, until: Callable[[requests.Response], bool]) -> requests.Response:
+        """From this page on, fill in what Keycloak asks her, in a browser without cookies, up to the answer that is meant."""
+        fields = {"username": person.username, "password": person.password, "credentialId": "", "accept": "Yes"}
         with requests.Session() as browser:
-            answer = browser.get(
-                f"{self.issuer}/protocol/openid-connect/auth", params=asked, timeout=30, allow_redirects=False
-            )
-            for _page in range(4):
-                where = answer.headers.get("Location", "")
-                if where.startswith(asked["redirect_uri"]):
-                    return parse_qs(urlsplit(where).query)["code"][0]
+            answer = browser.get(page, timeout=30, allow_redirects=False)
+            for _step in range(8):
+                if until(answer):
+                    return answer
                 for cookie in browser.cookies:
                     cookie.secure = False  # Keycloak says Secure over http too, and real browsers send it to 127.0.0.1
                 form = re.search(r'<form[^>]+action="([^"]+)"', answer.text)
-                assert form, f"{answer.status_code}: no form to fill in: {answer.text[:300]}"
-                answer = browser.post(html.unescape(form[1]), data=fields, timeout=30, allow_redirects=False)
-        raise AssertionError(f"{person.username} could not sign in: {answer.text[:2000]}")
+                if where := answer.headers.get("Location"):
+                    answer = browser.get(where, timeout=30, allow_redirects=False)
+                elif form:
+                    action = urljoin(answer.url, html.unescape(form[1]))
+                    answer = browser.post(action, data=fields, timeout=30, allow_redirects=False)
+        raise AssertionError(f"{person.username} got stuck at {answer.url}, {answer.status_code}: {answer.text[:2000]}")
+
+    def ask_tokens(self, **form: str) -> dict[str, Any]:
+        """What the token endpoint answers the portal's client, or the client that `client_id` names; a refusal fails."""
+        known = None if "client_id" in form else (settings.KEYCLOAK_CLIENT_ID, self.client_secret)
+        answer = requests.post(f"{self.issuer}/protocol/openid-connect/token", data=form, auth=known, timeout=30)
+        assert answer.ok, answer.text
+        return dict(answer.json())
 
     def _put_in_groups(self, key: str, paths: set[str]) -> None:
         held = {group["path"]: group["id"] for group in self.admin.get_user_groups(key)}
@@ -152,4 +154,5 @@ def own_realm(url: str, admin_client_id: str, admin_client_secret: str) -> Itera
             realm.sync()
             yield realm
         finally:
-            found(partial(realm.master.delete_realm, realm.name))
+            if found(partial(realm.master.get_realm, realm.name)):
+                realm.master.delete_realm(realm.name)

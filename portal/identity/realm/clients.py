@@ -44,23 +44,24 @@ def _mappers(admin: KeycloakAdmin, name: str, body: Json, have: Json) -> Iterato
 
 
 def _scopes(admin: KeycloakAdmin, name: str, body: Json, have: Json, ids: dict[str, str]) -> Iterator[Change]:
-    """Scopes are taken at creation and ignored by a PUT: each has a call of its own. A scope is default or optional."""
-    kinds = {
-        "default": (admin.add_client_default_client_scope, admin.delete_client_default_client_scope),
-        "optional": (admin.add_client_optional_client_scope, admin.delete_client_optional_client_scope),
-    }
-    for kind, other in (("default", "optional"), ("optional", "default")):
+    """Scopes are taken at creation and ignored by a PUT: each has a call of its own."""
+    for kind in ("default", "optional"):
         for scope in sorted(set(body.get(f"{kind}_scopes", [])) - set(have.get(f"{kind}ClientScopes", []))):
-            took_other = scope in have.get(f"{other}ClientScopes", [])
+            yield Change([f"client {name}: {kind} scopes + {scope}"], partial(_give_scope, admin, have, kind, scope, ids))
 
-            def apply(scope: str = scope, took_other: bool = took_other, kind: str = kind, other: str = other) -> None:
-                client, wanted = have["id"], _known(ids, scope, "scope")
-                if took_other:
-                    kinds[other][1](client, wanted)
-                body = {"realm": realm_of(admin), "client": client, "clientScopeId": wanted}
-                kinds[kind][0](client, wanted, body)
 
-            yield Change([f"client {name}: {kind} scopes + {scope}"], apply)
+def _give_scope(admin: KeycloakAdmin, client: Json, kind: str, scope: str, ids: dict[str, str]) -> None:
+    """A scope is either default or optional, so it stops being the other first."""
+    key, scope_id = client["id"], _known(ids, scope, "scope")
+    payload = {"realm": realm_of(admin), "client": key, "clientScopeId": scope_id}
+    if kind == "default":
+        if scope in client.get("optionalClientScopes", []):
+            admin.delete_client_optional_client_scope(key, scope_id)
+        admin.add_client_default_client_scope(key, scope_id, payload)
+    else:
+        if scope in client.get("defaultClientScopes", []):
+            admin.delete_client_default_client_scope(key, scope_id)
+        admin.add_client_optional_client_scope(key, scope_id, payload)
 
 
 def _service_roles(admin: KeycloakAdmin, name: str, owner: str, roles: list[str], held: dict[str, Json]) -> Iterator[Change]:
