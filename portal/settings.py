@@ -1,5 +1,6 @@
 """One settings file, driven by the environment; works with none of it set under `make run` and the tests."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "guardian",
+    "axes",
     "portal.core",
     "portal.users",
     "portal.events",
@@ -109,11 +111,20 @@ BLOB_URL = env.text("BLOB_URL", str(PORTAL_HOME / "blobs"))
 
 # People
 AUTH_USER_MODEL = "users.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 3600
+# Wrong passwords and codes are counted by name and address; portal.identity.lockout asks, the sign-in page says it
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "portal.identity.lockout.address_of"
+AXES_RESET_ON_SUCCESS = AXES_DISABLE_ACCESS_LOG = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "proof", "new_password", "again", "csrfmiddlewaretoken"]
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 LOGIN_URL = "signin"
 LOGIN_REDIRECT_URL = "home"
@@ -127,6 +138,7 @@ SECURE_SSL_REDIRECT = SECURE and env.flag("SECURE_SSL_REDIRECT", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
+    "axes.W002",  # its middleware would put a page of its own in place of ours
     "guardian.W001",  # guardian only writes shares; reading is portal.access.resolver, and it is the only door
 ]
 ANONYMOUS_USER_NAME = None
@@ -203,6 +215,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
     "metering.meter": {"task": "metering.meter", "schedule": 3600},
     "metering.sweep": {"task": "metering.sweep", "schedule": 300},
+    "identity.sweep_resets": {"task": "identity.sweep_resets", "schedule": 60},
     "api.forget": {"task": "api.forget", "schedule": 3600},
 }
 # One that waited longer than its turn is dropped: behind a long queue it would only enqueue again what already waits
@@ -252,4 +265,5 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"axes": {"level": "WARNING"}},
 }

@@ -85,6 +85,12 @@ class OverBudget(Refused):
     code, title = "over-budget", _("Over the budget")
 
 
+class TooMany(PortalError):
+    """Asked too often. `extra["wait_s"]` says for how many seconds nothing more is looked at."""
+
+    status, code, title = 429, "too-many-requests", _("Too many tries")
+
+
 class Unavailable(PortalError):
     """A part the act needs does not answer just now."""
 

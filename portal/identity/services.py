@@ -2,38 +2,61 @@
 
 from dataclasses import replace
 
-from django.contrib.auth import authenticate
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from portal.core import clock
-from portal.core.errors import Forbidden, Invalid
+from portal.core.errors import Conflict, Forbidden, Invalid
 from portal.events.services import record
-from portal.identity import sessions
+from portal.identity import factors, halfway, lockout, sessions
 from portal.identity.models import SessionEnd
 from portal.users.actor import Actor, Auth
 from portal.users.models import User, UserKind
 
 
-@transaction.atomic
-def sign_in(request: HttpRequest, username: str, password: str) -> Actor:
-    """Sign a person in with her local account; raises Invalid, which says the same for every reason."""
-    user = authenticate(request, username=username, password=password)
-    if not isinstance(user, User) or user.kind_of_user != UserKind.PERSON:
+def sign_in(request: HttpRequest, username: str, password: str) -> Actor | None:
+    """Sign a person in with her local account; None where her code is asked for next, and nothing is open before.
+
+    Raises Invalid, which says the same for every reason, and TooMany after wrong tries. No transaction is around the
+    password: it would take back what was counted.
+    """
+    user = lockout.verify(request, username, password)
+    if user is None or user.kind_of_user != UserKind.PERSON:
         raise Invalid(_("This name and password do not fit together."), fields={})
-    actor = sessions.begin(request, user, method="password")
-    record("identity.sign_in", user, actor=actor)
-    return actor
+    if factors.is_asked_of(user):
+        halfway.put(request, user)
+        return None
+    with transaction.atomic():
+        return _begin(request, user, "password")
+
+
+def sign_in_with_code(request: HttpRequest, code: str) -> Actor:
+    """The second step: a code of her app, or a recovery code. Raises Conflict where the first is missing or too long ago,
+    Invalid where the code is wrong, and TooMany after wrong tries.
+    """
+    user = halfway.person(request)
+    if user is None:
+        raise Conflict(_("More than five minutes went by since your password."))
+    lockout.check_open(request, user.username)
+    with transaction.atomic():
+        if used := factors.use_code(user, code):
+            actor = _begin(request, user, f"password+{used}")
+            if used == "recovery":
+                record("identity.use_recovery_code", user, actor=actor)
+            return actor
+    lockout.count_failure(request, user.username)
+    refuse_sign_in(request, user.username, method="code")
+    raise Invalid(_("This code is wrong, or was used already."), fields={})
 
 
 @transaction.atomic
-def refuse_sign_in(request: HttpRequest, username: str) -> None:
+def refuse_sign_in(request: HttpRequest, username: str, method: str = "password") -> None:
     """Keep on record that a sign-in was refused; the name typed is kept only when it is somebody's."""
     user = User.objects.filter(username=username).first() or User.objects.system()
     auth = Auth("none", address=sessions.address_of(request))
     actor = Actor(User.objects.system(), auth, correlation_id=getattr(request, "correlation_id", ""))
-    record("identity.sign_in", user, actor=actor, outcome="refused")
+    record("identity.sign_in", user, actor=actor, outcome="refused", by=method)
 
 
 @transaction.atomic
@@ -61,3 +84,9 @@ def check_live(actor: Actor) -> Actor:
     if fresh != (True, actor.user.access_epoch):
         raise Forbidden(_("Your access has ended. Sign in again."))
     return replace(actor, checked_at=clock.now())
+
+
+def _begin(request: HttpRequest, user: User, method: str) -> Actor:
+    actor = sessions.begin(request, user, method=method)
+    record("identity.sign_in", user, actor=actor)
+    return actor

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth import SESSION_KEY, login, logout
+from django.contrib.auth import SESSION_KEY, login, logout, update_session_auth_hash
 from django.contrib.sessions.models import Session as StoredSession
 from django.db import transaction
 from django.db.models import QuerySet
@@ -61,6 +61,13 @@ def end_all(sessions: QuerySet[Session], *, why: SessionEnd) -> int:
     StoredSession.objects.filter(session_key__in=[row.key for row in living]).delete()
     ended = Session.objects.filter(pk__in=[row.pk for row in living])
     return ended.update(ended_at=clock.now(), end=why, key=None, sealed=None)
+
+
+def go_on(request: HttpRequest, user: User) -> None:
+    """Keep this one session after her password changed and her epoch moved on; its key is a new one."""
+    update_session_auth_hash(request, user)
+    request.session["epoch"] = user.access_epoch
+    _row(request).update(key=request.session.session_key)
 
 
 def living_of(user: User) -> QuerySet[Session]:

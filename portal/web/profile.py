@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from portal.access.queries import roles_of
 from portal.core.errors import Invalid
-from portal.identity import fresh, services, tokens
+from portal.identity import factors, fresh, services, tokens
 from portal.identity.forms import TokenForm
 
 
@@ -63,4 +63,5 @@ def page(request: HttpRequest, form: TokenForm, *, made: str | None = None, stat
     """The whole page; `made` is the plain text of a token just made."""
     actor = request.actor
     context = {"roles": roles_of(actor), "tokens": tokens.tokens_of(actor), "form": form, "made": made}
+    context["ways"] = factors.ways_of(actor)
     return render(request, "identity/profile.html", context, status=status)

@@ -1,13 +1,16 @@
 """Signing in and out."""
 
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.core.errors import Invalid
+from portal.core.errors import Invalid, TooMany
 from portal.identity import services
 from portal.identity.forms import SignInForm
 
@@ -17,18 +20,22 @@ from portal.identity.forms import SignInForm
 @require_http_methods(["GET", "POST"])
 def signin(request: HttpRequest) -> HttpResponse:
     """Sign in with a local account and go on to where she was heading."""
-    target = safe_target(request)
+    target, status = safe_target(request), 0
     if request.actor and request.method == "GET":
         return redirect(target)
     form = SignInForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            services.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
-            return redirect(target)
+            if services.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"]):
+                return redirect(target)
+            return redirect(f"{reverse('signin-code')}?{urlencode({'next': target})}")
         except Invalid as error:
             services.refuse_sign_in(request, form.cleaned_data["username"])
             form.add_error(None, str(error))
-    status = 422 if form.errors else 200
+        except TooMany as error:
+            status = error.status
+            form.add_error(None, str(error))
+    status = status or (422 if form.errors else 200)
     return render(request, "registration/signin.html", {"form": form, "next": target}, status=status)
 
 

@@ -1,41 +1,20 @@
 """Mail to a real SMTP server: what it says, that it leaves once, and what happens when the server is away."""
 
 from datetime import timedelta
-from email import message_from_bytes, policy
 
 import pytest
-from aiosmtpd.controller import Controller
 from django.core import mail as django_mail
 
 from portal.core import clock
 from portal.notices import mail, services, tasks
 from portal.notices.models import Delivery, Sending
-from scripts.launcher.ports import any_port
-
-
-class Postbox:
-    """Keeps what arrives; says no while `away`."""
-
-    def __init__(self):
-        self.mails, self.away = [], False
-
-    async def handle_DATA(self, server, session, envelope):
-        if self.away:
-            return "451 come back later"
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"
+from tests.postbox import open_postbox
 
 
 @pytest.fixture
 def postbox(settings):
-    box = Postbox()
-    server = Controller(box, hostname="127.0.0.1", port=any_port())
-    server.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = server.hostname, server.port
-    settings.PUBLIC_URL = "https://concord.example"
-    yield box
-    server.stop()
+    with open_postbox(settings) as box:
+        yield box
 
 
 @pytest.fixture

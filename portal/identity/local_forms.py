@@ -1,0 +1,68 @@
+"""The forms of a local account: its code at sign-in, its second factor, its password."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "class": "code-input"}
+RECOVERY = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+
+
+def _password(label: Any, autocomplete: str, help_text: Any = "") -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+    return forms.CharField(label=label, max_length=200, strip=False, widget=widget, help_text=help_text)
+
+
+class CodeForm(forms.Form):
+    """The six digits, or on the other page a recovery code."""
+
+    code = forms.CharField(label=_("Code"), max_length=40, widget=forms.TextInput(attrs=CODE))
+
+    def __init__(self, data: Any = None, *, is_recovery: bool = False) -> None:
+        super().__init__(data)
+        if is_recovery:
+            self.fields["code"].label = _("Recovery code")
+            self.fields["code"].widget.attrs = dict(RECOVERY)
+
+
+class PasswordForm(forms.Form):
+    """Her password, before a key is shown."""
+
+    password = _password(_("Your password"), "current-password")
+
+
+class ProofForm(forms.Form):
+    """Her password or the code of now, before the second factor changes."""
+
+    proof = _password(_("Your password, or the code of now"), "current-password")
+
+
+class NewPasswordForm(forms.Form):
+    """A new password, twice."""
+
+    new_password = _password(_("New password"), "new-password", _("At least 12 characters; a sentence is easy to keep."))
+    again = _password(_("The same again"), "new-password")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("new_password") and data.get("again") and data["new_password"] != data["again"]:
+            self.add_error("again", _("The two differ."))
+        return data
+
+
+class ChangePasswordForm(NewPasswordForm):
+    """The old one and the new one."""
+
+    password = _password(_("Your password now"), "current-password")
+    field_order = ("password", "new_password", "again")
+
+
+class ForgottenForm(forms.Form):
+    """Who forgot it."""
+
+    who = forms.CharField(
+        label=_("Name or e-mail address"),
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )

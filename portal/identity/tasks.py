@@ -1,0 +1,22 @@
+"""Mail for who forgot her password: one at once, and a sweep for those that waited or were lost."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from portal.core import clock, queue
+from portal.identity import reset_mail
+
+BATCH = 200
+
+
+@shared_task(name="identity.mail_reset", soft_time_limit=60, time_limit=90)
+def mail_reset(pk: str) -> None:
+    reset_mail.deliver(UUID(pk), at=clock.now())
+
+
+@shared_task(name="identity.sweep_resets", soft_time_limit=60, time_limit=90)
+def sweep_resets() -> None:
+    for row in reset_mail.due(clock.now())[:BATCH]:
+        queue.after_commit("identity.mail_reset", row.pk)
+    reset_mail.prune(clock.now())
