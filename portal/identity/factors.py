@@ -74,7 +74,7 @@ def confirm(code: str, *, actor: Actor) -> UUID:
         raise Conflict(_("This key is too old. Begin again."))
     digits = "".join(code.split())
     if not (digits.isascii() and digits.isdigit() and len(digits) == 6 and codes.use_step(factor, digits)):
-        raise Invalid(fields={"code": [_("This is not the code of now. Enter the six digits that the app shows.")]})
+        raise Invalid(fields={"code": [_("This is not the code. Enter the six digits that the app shows now.")]})
     factor.confirmed_at = clock.now()
     factor.save(update_fields=["confirmed_at", "last_step"])
     record("identity.set_up_factor", actor.user, actor=actor)
@@ -133,7 +133,7 @@ def prove(request: HttpRequest, proof: str, *, actor: Actor) -> None:
     else:
         good = lockout.verify(request, username, proof) is not None
     if not good:
-        raise Invalid(fields={"proof": [_("This is neither your password nor the code of now.")]})
+        raise Invalid(fields={"proof": [_("This is neither your password nor the code your app shows now.")]})
 
 
 def use_code(user: User, code: str) -> str:

@@ -14,10 +14,16 @@ def _password(label: Any, autocomplete: str, help_text: Any = "") -> forms.CharF
     return forms.CharField(label=label, max_length=200, strip=False, widget=widget, help_text=help_text)
 
 
+class CodeInput(forms.PasswordInput):
+    """Seen while it is typed, and not written back into a page: a code that was wrong is typed anew."""
+
+    input_type = "text"
+
+
 class CodeForm(forms.Form):
     """The six digits, or on the other page a recovery code."""
 
-    code = forms.CharField(label=_("Code"), max_length=40, widget=forms.TextInput(attrs=CODE))
+    code = forms.CharField(label=_("Code"), max_length=40, widget=CodeInput(attrs=CODE))
 
     def __init__(self, data: Any = None, *, is_recovery: bool = False) -> None:
         super().__init__(data)
@@ -35,7 +41,7 @@ class PasswordForm(forms.Form):
 class ProofForm(forms.Form):
     """Her password or the code of now, before the second factor changes."""
 
-    proof = _password(_("Your password, or the code of now"), "current-password")
+    proof = _password(_("Your password, or the code your app shows now"), "current-password")
 
 
 class NewPasswordForm(forms.Form):

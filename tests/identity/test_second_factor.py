@@ -1,5 +1,6 @@
 """The second factor: its key and codes at rest, the two steps of signing in, replays, races, and the way back in."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -41,6 +42,11 @@ def give_password(browser=None, name="alice", **more):
 
 def give_code(browser, code, **more):
     return browser.post("/signin/code/", {"code": code, **more})
+
+
+@pytest.fixture
+def alice(client, world):
+    return give_password(client)[0]
 
 
 # At rest
@@ -260,6 +266,15 @@ def test_a_recovery_code_opens_the_portal_once_however_it_is_typed(world, asked)
     assert factors.ways_of(world.actor("alice")).codes_left == 9
 
 
+def test_she_is_told_when_few_recovery_codes_are_left(alice, world, asked):
+    set_up(world, asked)
+    assert "Make new ones soon" not in alice.get("/profile/").content.decode()
+    RecoveryCode.objects.filter(pk__in=RecoveryCode.objects.values("pk")[:8]).update(used_at=clock.now())
+    page = alice.get("/profile/").content.decode()
+    assert "2 recovery codes left" in page
+    assert "Make new ones soon" in page
+
+
 def test_a_recovery_code_of_another_opens_nothing(world, asked):
     set_up(world, asked)
     _, codes = set_up(world, asked, "bob")
@@ -314,11 +329,6 @@ def test_an_operator_removes_it_for_who_lost_everything(app, world, capsys):
 # Pages
 
 
-@pytest.fixture
-def alice(client, world):
-    return give_password(client)[0]
-
-
 def test_she_sets_it_up_on_her_pages_without_a_script(alice, world):
     assert "not set up" in alice.get("/profile/").content.decode()
     assert alice.post("/profile/second-factor/set-up/", {"password": "wrong"}).status_code == 422
@@ -328,7 +338,9 @@ def test_she_sets_it_up_on_her_pages_without_a_script(alice, world):
     assert "<svg" in page
     assert "style=" not in page
     assert 'autocomplete="one-time-code"' in page
-    assert alice.post("/profile/second-factor/confirm/", {"code": wrong_code(key)}).status_code == 422
+    answer = alice.post("/profile/second-factor/confirm/", {"code": wrong_code(key)})
+    assert answer.status_code == 422
+    assert wrong_code(key) not in answer.content.decode(), "what was wrong is typed anew"
     assert alice.post("/profile/second-factor/confirm/", {"code": code_of(key)}).status_code == 302
     page = alice.get("/profile/second-factor/").content.decode()
     assert "concord-recovery-codes.txt" in page
@@ -341,12 +353,17 @@ def test_she_sets_it_up_on_her_pages_without_a_script(alice, world):
     assert not Factor.objects.exists()
 
 
-def test_a_person_of_an_identity_provider_has_none_here(alice, world):
-    world.alice.set_unusable_password()
-    world.alice.save()
-    browser = Client()
-    browser.force_login(world.alice, backend="django.contrib.auth.backends.ModelBackend")
-    assert factors.ways_of(world.actor("alice")).has_password is False
+def test_nobody_who_looks_as_another_changes_how_she_signs_in(app, world, asked):
+    looking = replace(world.actor("alice"), viewed_as_by=world.erin)
+    for act in (
+        lambda: factors.set_up(asked, PASSWORD, actor=looking),
+        lambda: factors.confirm("000000", actor=looking),
+        lambda: factors.make_codes(asked, PASSWORD, actor=looking),
+        lambda: factors.remove(asked, PASSWORD, actor=looking),
+    ):
+        with pytest.raises(Forbidden):
+            act()
+    assert Factor.objects.get().key == app
 
 
 def test_no_parcel_of_old_codes_is_left(world, asked):
