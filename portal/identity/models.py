@@ -1,5 +1,6 @@
 """Tables of identity: sessions, rules that turn what is said of people into roles, and what local accounts have beside a password."""
 
+import json
 from typing import ClassVar
 
 from django.db import models
@@ -27,7 +28,7 @@ class Session(Base):
     """One session of a person. Its key opens the portal, so it is kept only while the session lives.
 
     `sid` is the session at the identity provider that it came from. `refresh_token` is what further tokens for her are had
-    with; it is sealed, and forgotten at the end.
+    with, `id_token` what ends that session there too; both are sealed, and forgotten at the end.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
@@ -57,15 +58,45 @@ class Session(Base):
     @property
     def refresh_token(self) -> str:
         """In clear, or empty; raises Unreadable where the row was tampered with."""
-        return crypto.open_sealed(bytes(self.sealed), aad=self._aad).decode() if self.sealed else ""
+        return self._tokens().get("refresh_token", "")
 
     @refresh_token.setter
     def refresh_token(self, plain: str) -> None:
-        self.sealed = crypto.seal(plain.encode(), aad=self._aad) if plain else None
+        self._seal(refresh_token=plain)
+
+    @property
+    def id_token(self) -> str:
+        """The same for the ID token."""
+        return self._tokens().get("id_token", "")
+
+    @id_token.setter
+    def id_token(self, plain: str) -> None:
+        self._seal(id_token=plain)
+
+    def _tokens(self) -> dict[str, str]:
+        read: dict[str, str] = json.loads(crypto.open_sealed(bytes(self.sealed), aad=self._aad)) if self.sealed else {}
+        return read
+
+    def _seal(self, **plain: str) -> None:
+        tokens = {name: text for name, text in {**self._tokens(), **plain}.items() if text}
+        self.sealed = crypto.seal(json.dumps(tokens).encode(), aad=self._aad) if tokens else None
 
     @property
     def _aad(self) -> str:
         return f"identity.session:{self.pk}"
+
+
+class SpentToken(models.Model):
+    """A token that counts once, by its digest, and until when it would have been good."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["until"]),)
+
+    def __str__(self) -> str:
+        return self.digest[:12]
 
 
 class Compare(models.TextChoices):

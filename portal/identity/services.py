@@ -1,16 +1,17 @@
 """Signing in and out, and the live check before a privileged act."""
 
 from dataclasses import replace
+from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from portal.core import clock
-from portal.core.errors import Conflict, Forbidden, Invalid
+from portal.core.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.events.services import record
 from portal.identity import factors, halfway, lockout, sessions
-from portal.identity.models import SessionEnd
+from portal.identity.models import Session, SessionEnd
 from portal.users.actor import Actor, Auth
 from portal.users.models import User, UserKind
 
@@ -74,6 +75,16 @@ def sign_out_everywhere(*, actor: Actor) -> None:
     user.save(update_fields=["access_epoch"])
     sessions.end_all(user.sessions.all(), why=SessionEnd.EVERYWHERE)
     record("identity.sign_out_everywhere", user, actor=actor)
+
+
+@transaction.atomic
+def end_session(session_id: UUID, *, actor: Actor) -> None:
+    """End one session of hers at its next request; NotFound where she has none of this id. Ended already, nothing changes."""
+    hers = Session.objects.filter(pk=session_id, user=actor.user)
+    if not hers.exists():
+        raise NotFound
+    if sessions.end_all(hers, why=SessionEnd.SIGNED_OUT):
+        record("identity.end_session", actor.user, actor=actor, ended=session_id)
 
 
 def check_live(actor: Actor) -> Actor:

@@ -28,6 +28,7 @@ def begin(
     identity: Identity | None = None,
     sid: str = "",
     refresh_token: str = "",
+    id_token: str = "",
 ) -> Actor:
     """Sign the user in under a new session key. What the browser's session held before is gone."""
     end(request)
@@ -41,7 +42,7 @@ def begin(
         address=address_of(request),
         agent=request.headers.get("User-Agent", "")[:200],
     )
-    row.refresh_token = refresh_token
+    row.refresh_token, row.id_token = refresh_token, id_token
     row.save(force_insert=True)
     now = clock.now().isoformat()
     request.session.update({"id": str(row.pk), "epoch": user.access_epoch, "method": method, "began": now, "seen": now})
@@ -74,6 +75,12 @@ def living_of(user: User) -> QuerySet[Session]:
     """Her sessions that open the portal now, newest first."""
     now = clock.now()
     return Session.objects.filter(user=user, ended_at=None, created_at__gt=now - LONGEST, seen_at__gt=now - IDLE)
+
+
+def id_token_of(request: HttpRequest) -> str:
+    """What ends this session at the provider it came from; empty where it came from none."""
+    row = _row(request).filter(ended_at=None).first()
+    return row.id_token if row else ""
 
 
 def actor_of(request: HttpRequest) -> Actor | None:

@@ -1,11 +1,11 @@
-"""Mail for who forgot her password: one at once, and a sweep for those that waited or were lost."""
+"""Work of identity: mail for who forgot her password, one at once and a sweep for those that waited or were lost; housekeeping."""
 
 from uuid import UUID
 
 from celery import shared_task
 
 from portal.core import clock, queue
-from portal.identity import reset_mail
+from portal.identity import housekeeping, reset_mail
 
 BATCH = 200
 
@@ -20,3 +20,8 @@ def sweep_resets() -> None:
     for row in reset_mail.due(clock.now())[:BATCH]:
         queue.after_commit("identity.mail_reset", row.pk)
     reset_mail.prune(clock.now())
+
+
+@shared_task(name="identity.forget", soft_time_limit=120, time_limit=150)
+def forget() -> None:
+    housekeeping.forget_old()

@@ -1,17 +1,17 @@
 """Signing in and out."""
 
-from urllib.parse import urlencode
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.core.errors import Invalid, TooMany
-from portal.identity import services
+from portal.identity import federated, oidc, services
 from portal.identity.forms import SignInForm
 
 
@@ -36,15 +36,25 @@ def signin(request: HttpRequest) -> HttpResponse:
             status = error.status
             form.add_error(None, str(error))
     status = status or (422 if form.errors else 200)
-    return render(request, "registration/signin.html", {"form": form, "next": target}, status=status)
+    context = {"form": form, "next": target, "is_local": bool(form.errors) or "local" in request.GET, **ways_in(target)}
+    return render(request, "registration/signin.html", context, status=status)
 
 
+@never_cache
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
-    """End this session; signing out twice is fine."""
+    """End this session, and the one at her provider that it came from; signing out twice is fine."""
+    onward = federated.way_out(request) if request.actor else ""
     if request.actor:
         services.sign_out(request, actor=request.actor)
-    return redirect("signin")
+    if not onward:
+        return redirect("signin")
+    return render(request, "registration/signed_out.html", {"onward": onward if oidc.answers() else ""})
+
+
+def ways_in(target: str) -> dict[str, Any]:
+    """Beside the local form: the address of the organization's sign-in, empty where there is none."""
+    return {"organization": f"{reverse('auth-login')}?{urlencode({'next': target})}" if oidc.is_on() else ""}
 
 
 def safe_target(request: HttpRequest) -> str:

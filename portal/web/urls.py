@@ -1,6 +1,6 @@
 """The pages and the choices of the frame."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from portal.web import (
     budgets,
@@ -11,6 +11,7 @@ from portal.web import (
     cost,
     events,
     exports,
+    federated,
     home,
     inbox,
     mapping,
@@ -38,6 +39,9 @@ urlpatterns = [
     path("signin/reset/done/", passwords.reset_done, name="reset-done"),
     path("signin/reset/<uuid:pk>/<str:token>/", passwords.reset, name="reset"),
     path("signout/", signin.signout, name="signout"),
+    path("auth/login/", federated.login, name="auth-login"),
+    re_path(r"^auth/callback/?$", federated.callback, name="auth-callback"),
+    re_path(r"^auth/backchannel-logout/?$", federated.backchannel_logout, name="auth-backchannel-logout"),
     path("scope/", choices.choose_scope, name="choose-scope"),
     path("theme/", choices.choose_theme, name="choose-theme"),
     path("inbox/", inbox.inbox, name="inbox"),
@@ -101,6 +105,7 @@ urlpatterns = [
     path("profile/", profile.profile, name="profile"),
     path("profile/tokens/", profile.create_token, name="token-create"),
     path("profile/tokens/<uuid:pk>/revoke/", profile.revoke_token, name="token-revoke"),
+    path("profile/sessions/<uuid:pk>/end/", profile.end_session, name="session-end"),
     path("profile/end-sessions/", profile.end_sessions, name="end-sessions"),
     path("profile/password/", passwords.change, name="password"),
     path("profile/second-factor/", second_factor.second_factor, name="second-factor"),
