@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from authlib.integrations.base_client import OAuthError
+from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.django_client import DjangoOAuth2App, OAuth
 from django.conf import settings
 from django.http import HttpRequest
@@ -109,7 +109,7 @@ def finish(request: HttpRequest) -> Arrival:
         raise Unavailable(_("The sign-in of your organization stopped answering.")) from error
     except BadToken as error:
         raise NotSignedIn(_("What your organization said of you cannot be trusted."), reason=str(error)) from error
-    except (OAuthError, ValueError, KeyError, TypeError) as error:
+    except (AuthlibBaseError, ValueError, KeyError, TypeError) as error:
         raise NotSignedIn(_("Your organization does not know this sign-in."), reason=_reason(error)) from error
     token = tokens.get("userinfo")
     if not isinstance(token, Token):
@@ -160,5 +160,5 @@ def _end(request: HttpRequest, name: str) -> float:
 
 
 def _reason(error: Exception) -> str:
-    said = error.error if isinstance(error, OAuthError) else type(error).__name__
+    said = error.error if isinstance(error, AuthlibBaseError) else type(error).__name__
     return f"the code was not taken: {said}"[:200]
