@@ -15,14 +15,17 @@ from portal.core import clock
 from portal.core.crypto import Unreadable
 from portal.core.errors import PortalError
 from portal.events.services import record
-from portal.identity import oidc, sessions
+from portal.identity import mapping, oidc, sessions
 from portal.identity.jwts import BadToken, Token
 from portal.identity.models import Session, SessionEnd, SpentToken
 from portal.identity.oidc import Arrival, NotSignedIn
 from portal.users.actor import Actor, Auth
 from portal.users.models import Identity, User
 
-KEPT_CLAIMS = ("groups", "organization", "identity_provider", "preferred_username", "email", "email_verified", "name")
+# Of the token itself; everything else is said of her, and rules may name it
+OF_THE_TOKEN = frozenset(
+    ("iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "typ", "sid", "nonce", "at_hash", "c_hash", "acr", "auth_time")
+)
 RESERVED = frozenset({"system"})
 TRIES = 5
 
@@ -31,6 +34,7 @@ TRIES = 5
 def sign_in(request: HttpRequest, arrival: Arrival) -> Actor:
     """Sign in whoever came back, as a new person where nobody is known by her issuer and subject; raises NotSignedIn.
 
+    Roles that rules give are brought in step with what is said of her now.
     An e-mail address or a name proves nothing: somebody else who has the same stays somebody else.
     """
     identity, is_new = _identity_of(arrival.token)
@@ -50,7 +54,8 @@ def sign_in(request: HttpRequest, arrival: Arrival) -> Actor:
     )
     if is_new:
         record("identity.create_account", user, actor=actor, provider=identity.provider)
-    record("identity.sign_in", user, actor=actor, provider=identity.provider)
+    event = record("identity.sign_in", user, actor=actor, provider=identity.provider)
+    mapping.apply([identity], actor=Actor.system(actor.correlation_id), cause=event)
     return actor
 
 
@@ -129,7 +134,7 @@ def _refresh(user: User, identity: Identity, claims: dict[str, Any]) -> None:
     user.email = _email(claims.get("email")) or user.email
     user.save(update_fields=["name", "email"])
     identity.provider = _text(claims.get("identity_provider"), 100)
-    identity.claims = {name: _clean(claims[name]) for name in KEPT_CLAIMS if name in claims}
+    identity.claims = _clean({name: said for name, said in claims.items() if name not in OF_THE_TOKEN})
     identity.seen_at = clock.now()
     identity.save(update_fields=["provider", "claims", "seen_at"])
 
