@@ -97,7 +97,7 @@ class Keycloak:
 
     def _lay_out(self) -> None:
         """A home of this server's own: its data beside links to the distribution."""
-        program = self._runnable(self.distribution.home, PROGRAM, "built")
+        program = self._runnable(self.distribution.home, PROGRAM)
         if not self.started.exists():
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
@@ -112,8 +112,9 @@ class Keycloak:
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
             self.account.own(self.folder / name)
 
-    def _runnable(self, folder: Path, program: str, version: str) -> Path:
-        return runnable_copy(self.account, folder, program, copies=self.home / "binaries", version=version)
+    def _runnable(self, folder: Path, program: str) -> Path:
+        made = int((folder / program).stat().st_mtime)
+        return runnable_copy(self.account, folder, program, copies=self.home / "binaries", version=str(made))
 
     def _command(self, port: int, management_port: int) -> list[str]:
         return [
@@ -128,7 +129,7 @@ class Keycloak:
     def _launch(self, port: int, deadline: float) -> bool:
         """True when the server is ready; False when it is worth another try."""
         management_port = any_port()
-        environment = java_environment(self._runnable(self.distribution.java, "bin/java", "java"))
+        environment = java_environment(self._runnable(self.distribution.java, "bin/java"))
         environment |= {
             "KC_BOOTSTRAP_ADMIN_CLIENT_ID": self.admin_client_id,
             "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": self.admin_client_secret,
