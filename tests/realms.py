@@ -24,6 +24,7 @@ from portal.identity.realm.description import parse, read
 from portal.identity.realm.sync import DESCRIPTION, sync_realm, values_of_settings
 
 PASSWORD = "correct-horse-battery"
+NOBODY = "http://127.0.0.1:9"  # Keycloak waits for whoever listens where a logout is told, so by default nobody does
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ def own_realm(url: str, admin_client_id: str, admin_client_secret: str) -> Itera
     """A realm as described, gone with all in it at the end."""
     realm = Realm(url, admin_client_id, admin_client_secret)
     with override_settings(
+        PUBLIC_URL=NOBODY,
         KEYCLOAK_URL=url,
         KEYCLOAK_REALM=realm.name,
         KEYCLOAK_CLIENT_SECRET=realm.client_secret,
