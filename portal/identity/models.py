@@ -186,7 +186,7 @@ class RecoveryCode(Base):
 class ResetMail(Base):
     """Somebody forgot a password. `due_at` is when to try to send the mail next; empty when there is nothing to send.
 
-    Without a user nobody was found by what was typed; the row counts all the same, so that both take the same time.
+    Without a user nobody was found by what was typed; the row counts all the same against the address.
     """
 
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")

@@ -1,5 +1,6 @@
 """The password of a local account: changed by its owner, or set anew with a link that came by mail."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -49,15 +50,14 @@ def change_password(request: HttpRequest, old: str, new: str, *, actor: Actor) -
         raise Invalid(fields={"password": [_("This is not your password.")]})
     with transaction.atomic():
         user = _set(actor.user.pk, new)
-        here = actor.auth.session
-        sessions.end_all(user.sessions.exclude(pk=here), why=SessionEnd.EVERYWHERE)
         sessions.go_on(request, user)
         record("identity.change_password", user, actor=actor)
 
 
 @transaction.atomic
 def ask_reset(request: HttpRequest, typed: str) -> None:
-    """Send a link to whoever this name or e-mail address is; nothing here says whether it is anybody's.
+    """Send a link to whoever this name or e-mail address is; nothing here says whether it is anybody's, and the work is the
+    same: a row, an event and a task, which finds nothing to send.
 
     TooMany where this address asked too often. A person who was written to often enough within the hour gets no more.
     """
@@ -66,15 +66,11 @@ def ask_reset(request: HttpRequest, typed: str) -> None:
     if asked.filter(address=address).count() >= MOST_PER_ADDRESS:
         oldest = asked.filter(address=address).order_by("created_at").values_list("created_at", flat=True)[0]
         raise lockout.too_many(oldest + WINDOW - clock.now())
-    people = _people(typed) if typed else []
-    rows = [ResetMail(user=person, address=address, due_at=clock.now()) for person in people]
-    for row in ResetMail.objects.bulk_create(rows or [ResetMail(address=address)]):
-        if row.user is None:
-            continue
-        if asked.filter(user=row.user).count() > MOST_PER_PERSON:
-            ResetMail.objects.filter(pk=row.pk).update(due_at=None)
-            continue
-        record("identity.ask_reset", row.user, actor=_nobody(request))
+    for person in _people(typed) or [None]:
+        is_sent = person is not None and asked.filter(user=person).count() < MOST_PER_PERSON
+        row = ResetMail.objects.create(user=person, address=address, due_at=clock.now() if is_sent else None)
+        outcome = "done" if is_sent else "refused"
+        record("identity.ask_reset", person or User.objects.system(), actor=_nobody(request), outcome=outcome)
         queue.after_commit("identity.mail_reset", row.pk)
 
 
@@ -112,7 +108,7 @@ def _set(pk: UUID, password: str) -> User:
     return user
 
 
-def _people(typed: str) -> list[User]:
+def _people(typed: str) -> Sequence[User | None]:
     found = User.objects.filter(Q(username=typed) | Q(email__iexact=typed), kind_of_user=UserKind.PERSON, is_active=True)
     return list(found.exclude(email="").order_by("pk")[:MOST_OF_ONE_MAIL])
 

@@ -65,7 +65,8 @@ def end_all(sessions: QuerySet[Session], *, why: SessionEnd) -> int:
 
 
 def go_on(request: HttpRequest, user: User) -> None:
-    """Keep this one session after her password changed and her epoch moved on; its key is a new one."""
+    """End all her sessions but this one, after her password changed and her epoch moved on; its key is a new one."""
+    end_all(user.sessions.exclude(pk__in=_row(request).values("pk")), why=SessionEnd.EVERYWHERE)
     update_session_auth_hash(request, user)
     request.session["epoch"] = user.access_epoch
     _row(request).update(key=request.session.session_key)
