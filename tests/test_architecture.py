@@ -156,6 +156,16 @@ def test_only_adapters_import_a_cloud_sdk():
             assert not SDKS & set(roots), f"{path.relative_to(ROOT)} imports {SDKS & set(roots)}"
 
 
+def test_only_identity_reads_tokens_and_speaks_oidc():
+    readers = {"jwts.py", "keys.py", "oidc.py"}
+    found = {
+        str(path.relative_to(PORTAL))
+        for path in modules()
+        if re.search(r"^\s*(import|from) (authlib|joserfc|jwt|jose|jwcrypto)\b", path.read_text(), re.MULTILINE)
+    }
+    assert found == {f"identity/{name}" for name in readers}
+
+
 def test_the_web_process_loads_no_sdk():
     code = "import sys, portal.wsgi, django.urls; django.urls.get_resolver().url_patterns; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ)

@@ -30,7 +30,7 @@ LONGEST_HINT = 3000
 class NotSignedIn(PortalError):
     """The way back from the provider leads nowhere. The detail is for the person, `extra["reason"]` for the record."""
 
-    status, code, title = 400, "not-signed-in", gettext_lazy("You are not signed in")
+    status, code, title = 400, "not-signed-in", gettext_lazy("This sign-in cannot be finished")
 
 
 @dataclass(frozen=True, slots=True)
