@@ -217,6 +217,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "metering.sweep": {"task": "metering.sweep", "schedule": 300},
     "identity.sweep_resets": {"task": "identity.sweep_resets", "schedule": 60},
     "identity.forget": {"task": "identity.forget", "schedule": 6 * 3600},
+    "identity.pull": {"task": "identity.pull", "schedule": 10},
+    "identity.sweep": {"task": "identity.sweep", "schedule": 15},
     "api.forget": {"task": "api.forget", "schedule": 3600},
 }
 # One that waited longer than its turn is dropped: behind a long queue it would only enqueue again what already waits

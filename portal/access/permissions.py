@@ -7,6 +7,7 @@ PERMISSIONS = {
     "manage_tenants": _("Create, rename and close tenants"),
     "manage_projects": _("Create, rename and close projects"),
     "manage_members": _("Give and end roles"),
+    "manage_people": _("Disable and enable people of an organization"),
     "manage_quotas": _("Set quotas"),
     "manage_service_accounts": _("Create and end service accounts"),
     "view_offering": _("See the catalogue"),

@@ -10,6 +10,7 @@ from portal.access.resolver import in_force, paths_of, require, scope_ids
 from portal.core.errors import NotFound
 from portal.events.models import Event
 from portal.users.actor import Actor
+from portal.users.models import User
 
 
 def scopes_visible_to(actor: Actor) -> Any:
@@ -81,8 +82,13 @@ def assignment_at(scope: Scope, pk: Any) -> Assignment | None:
 
 def roles_of(actor: Actor) -> Any:
     """Her own roles in force, direct or by a group."""
-    mine = Q(user=actor.user) | Q(group__members=actor.user)
-    return Assignment.objects.filter(mine, in_force()).select_related("role", "scope", "group").order_by("scope__path", "pk")
+    return roles_in_force(actor.user)
+
+
+def roles_in_force(user: User) -> Any:
+    """The roles somebody holds now, direct or by a group."""
+    held = Q(user=user) | Q(group__members=user)
+    return Assignment.objects.filter(held, in_force()).select_related("role", "scope", "group").order_by("scope__path", "pk")
 
 
 def events_visible_to(actor: Actor) -> Any:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.api.auth import actor_of
+from portal.api.auth import actor_of, live_actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.shapes import NamedSerializer, PersonSerializer, ReasonSerializer, Shape
 from portal.approvals import services
@@ -126,7 +126,7 @@ class Vote(View):
         """Decide on the card that was shown. Where its facts no longer hold: 409 with `changes`. The same vote again
         changes nothing.
         """
-        actor, sent = actor_of(request), read(NewVoteSerializer, request)
+        actor, sent = live_actor_of(request), read(NewVoteSerializer, request)
         shown_card = sent["card_hash"] or str(request.headers.get("If-Match", "")).strip().strip('"')
         if not shown_card:
             raise CardNeeded(_("Send `card_hash`, or the card's ETag as If-Match."))

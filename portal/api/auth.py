@@ -10,6 +10,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle
 
+from portal.identity.services import check_live
 from portal.identity.sessions import address_of
 from portal.identity.tokens import actor_by_token
 from portal.users.actor import Actor
@@ -69,6 +70,11 @@ def actor_of(request: Request) -> Actor:
     """Who acts in this request."""
     assert isinstance(request.auth, Actor), "the view lets nobody in who is not signed in"
     return request.auth
+
+
+def live_actor_of(request: Request) -> Actor:
+    """Who acts, looked at again now: before a privileged act."""
+    return check_live(actor_of(request))
 
 
 def http_of(request: Request) -> HttpRequest:

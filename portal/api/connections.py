@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access.queries import scope_for
-from portal.api.auth import actor_of
+from portal.api.auth import actor_of, live_actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent, key_of
 from portal.api.shapes import NamedSerializer, ReasonSerializer, Shape
@@ -156,7 +156,7 @@ class Connections(View):
     @idempotent()
     def post(self, request: Request) -> Response:
         """Connect a cloud account for a scope and all below it. It is checked at once, and used once it is approved."""
-        actor, sent = actor_of(request), read(NewConnectionSerializer, request)
+        actor, sent = live_actor_of(request), read(NewConnectionSerializer, request)
         scope, provider = scope_for(actor, sent.pop("scope")), provider_named(sent.pop("provider"))
         key = key_of(request) or new_id().hex
         made = services.connect_cloud(scope, provider, key=key, actor=actor, **sent)
@@ -183,7 +183,7 @@ class Credentials(View):
     @says("connections_credentials", takes=CredentialsSerializer, gives=ConnectionDetailSerializer)
     def put(self, request: Request, pk: uuid.UUID) -> Response:
         """Put other credentials in place of the stored ones, and check them."""
-        actor, sent = actor_of(request), read(CredentialsSerializer, request)
+        actor, sent = live_actor_of(request), read(CredentialsSerializer, request)
         changed = services.change_credentials(connection_visible_to(actor, pk), sent["credentials"], actor=actor)
         return shown(ConnectionDetailSerializer, changed, request)
 

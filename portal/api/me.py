@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from portal.access.guard import permissions_of
 from portal.access.models import Token as Row
 from portal.access.queries import roles_of, scope_for
-from portal.api.auth import actor_of
+from portal.api.auth import actor_of, live_actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import NamedSerializer, PersonSerializer, Shape
@@ -105,7 +105,7 @@ class Tokens(View):
     @idempotent(once_only=("token",))
     def post(self, request: Request) -> Response:
         """Make a token. Its plain text is in this answer and nowhere else."""
-        actor, sent = actor_of(request), read(NewTokenSerializer, request)
+        actor, sent = live_actor_of(request), read(NewTokenSerializer, request)
         scope = scope_for(actor, sent.pop("scope")) if "scope" in sent else None
         account = service_account_of(actor, sent.pop("service_account")) if "service_account" in sent else None
         token, plain = tokens.create_token(actor=actor, user=account, scope=scope, **sent)

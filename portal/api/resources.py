@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.api.auth import actor_of
+from portal.api.auth import actor_of, live_actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import NamedSerializer, Shape
@@ -124,7 +124,7 @@ class Rotate(View):
     @idempotent()
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """A new secret in place of the old, which opens nothing from then on. Take it once it is there."""
-        actor = actor_of(request)
+        actor = live_actor_of(request)
         turned = services.rotate_secret(resource_visible_to(actor, pk), actor=actor)
         return shown(ResourceDetailSerializer, turned, request, status=202)
 
@@ -133,7 +133,7 @@ class Secret(View):
     @says("resources_secret", gives=SecretSerializer)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """The secret that waits for the caller, once. 404 when none waits (any more): rotate it."""
-        actor = actor_of(request)
+        actor = live_actor_of(request)
         secret = services.take_secret(resource_visible_to(actor, pk), actor=actor)
         if secret is None:
             raise NotFound(_("No secret waits for you. Rotate it to get a new one."))

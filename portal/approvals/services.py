@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from portal.access.guard import require, require_fresh
 from portal.access.models import Scope
-from portal.access.resolver import require
 from portal.approvals import settling
 from portal.approvals.checks import (
     check_apart,
@@ -91,6 +91,7 @@ def vote(approval: Approval, choice: str, card_hash: str, *, actor: Actor, note:
     The same vote again changes nothing. Refuses with Forbidden (not hers to decide), Conflict (settled or too late),
     Stale (the facts are not those of the card; `changes` says which), Invalid (a denial without a reason).
     """
+    require_fresh(actor)
     at = clock.now()
     approval = _locked(approval.pk)
     require(actor, "vote", approval)

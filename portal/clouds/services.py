@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from portal.access.guard import require
+from portal.access.guard import require, require_fresh
 from portal.access.models import Scope, ScopeState
 from portal.approvals import services as approvals
 from portal.approvals.queries import approval_of
@@ -37,6 +37,7 @@ def connect_cloud(
     """Connect a cloud account for a scope and all below it. Its checks begin at once; it is used when they pass and it
     is approved. The same `key` by the same person gives the same connection. Invalid names the fields that do not fit.
     """
+    require_fresh(actor)
     require(actor, "manage_connections", scope)
     made: Connection | None = Connection.objects.filter(made_by=actor.user, key=key).first()
     if made is not None:
@@ -67,6 +68,7 @@ def connect_cloud(
 @transaction.atomic
 def change_credentials(connection: Connection, credentials: Mapping[str, Any], *, actor: Actor) -> Connection:
     """Put other credentials in place of the stored ones, and check them."""
+    require_fresh(actor)
     require(actor, "manage_connections", connection)
     connection = _open(connection.pk)
     validate(connection.provider.credentials, credentials)

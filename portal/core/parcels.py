@@ -40,6 +40,11 @@ def forget(about: str) -> None:
     Parcel.objects.filter(about=about).delete()
 
 
+def forget_for(user_id: object) -> None:
+    """Drop whatever waits for one user: her access has ended."""
+    Parcel.objects.filter(for_user=str(user_id)).delete()
+
+
 def sweep() -> int:
     """Drop what nobody fetched in time; returns how many."""
     return Parcel.objects.filter(created_at__lt=clock.now() - KEPT).delete()[0]

@@ -1,11 +1,20 @@
 """The portal's own service account at Keycloak: the admin plane. Its library loads when first asked for, in workers alone."""
 
+import json
 from functools import cache
+from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
-from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
+from keycloak import KeycloakAdmin, KeycloakError, KeycloakOpenIDConnection
+from requests import RequestException, Response
+
+from portal.core.errors import Unavailable, redacted
+from portal.identity.plane import FeedName
 
 TIMEOUT_S = 10
+MOST_GROUPS = 10_000
+NOBODY = "User not found"
 
 
 def admin() -> KeycloakAdmin:
@@ -14,6 +23,57 @@ def admin() -> KeycloakAdmin:
     Errors are those of python-keycloak. Nothing is sent twice: a POST that was lost may have been carried out.
     """
     return _admin(settings.KEYCLOAK_URL, settings.KEYCLOAK_REALM)
+
+
+class Plane:
+    """`portal.identity.plane.Plane` by Keycloak's admin API."""
+
+    def is_enabled(self, subject: str) -> bool | None:
+        found = _ask("get", _path(subject))
+        return None if found is None else bool(found.json()["enabled"])
+
+    def set_enabled(self, subject: str, enabled: bool) -> None:
+        _ask("put", _path(subject), data=json.dumps({"enabled": enabled}))
+
+    def sessions(self, subject: str) -> list[str]:
+        found = _ask("get", _path(subject, "/sessions"))
+        return [] if found is None else [session["id"] for session in found.json()]
+
+    def end_sessions(self, subject: str) -> None:
+        _ask("post", _path(subject, "/logout"), data="")
+
+    def groups(self, subject: str) -> list[str]:
+        found = _ask("get", _path(subject, "/groups"), max=MOST_GROUPS)
+        return [] if found is None else sorted(group["path"] for group in found.json())
+
+    def events(self, feed: FeedName, since_ms: int, first: int, most: int) -> list[dict[str, Any]]:
+        found = _ask("get", feed, dateFrom=max(since_ms, 0), first=first, max=most, direction="asc")
+        return list(found.json()) if found else []
+
+    def newest(self, feed: FeedName) -> int:
+        found = _ask("get", feed, max=1)
+        return max((int(event["time"]) for event in (found.json() if found else [])), default=0)
+
+
+def _path(subject: str, rest: str = "") -> str:
+    return f"users/{quote(subject, safe='')}{rest}"
+
+
+def _ask(verb: str, path: str, **given: Any) -> Response | None:
+    """The answer; None where there is no such account. Whatever else is no success, and no answer, is Unavailable.
+
+    A 404 of another kind is no answer: a realm that is gone says nothing about its people.
+    """
+    try:
+        call = getattr(admin().connection, f"raw_{verb}")
+        answer: Response = call(f"admin/realms/{settings.KEYCLOAK_REALM}/{path}", **given)
+    except (KeycloakError, RequestException) as error:
+        raise Unavailable(redacted(error)) from error
+    if answer.status_code == 404 and NOBODY in answer.text:
+        return None
+    if not answer.ok:
+        raise Unavailable(f"Keycloak answers {answer.status_code}: {redacted(answer.text)}")
+    return answer
 
 
 @cache

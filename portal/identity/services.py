@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.events.services import record
-from portal.identity import factors, halfway, lockout, sessions
+from portal.identity import factors, halfway, live, lockout, sessions
 from portal.identity.models import Session, SessionEnd
 from portal.users.actor import Actor, Auth
 from portal.users.models import User, UserKind
@@ -88,13 +88,17 @@ def end_session(session_id: UUID, *, actor: Actor) -> None:
 
 
 def check_live(actor: Actor) -> Actor:
-    """Look again, now, whether this person may still act; returns the actor to go on with, or raises Forbidden."""
+    """Look again, now, whether this person may still act, here and at her identity provider; before a privileged act.
+
+    Gives the actor to go on with, whose roles are read afresh. Forbidden where her access or her sign-in has ended. A
+    provider that does not answer is Unavailable: what cannot be checked is not done.
+    """
     if actor.is_system:
         return actor
-    fresh = User.objects.filter(pk=actor.user.pk).values_list("is_active", "access_epoch").first()
-    if fresh != (True, actor.user.access_epoch):
+    if not live.stands(actor):
         raise Forbidden(_("Your access has ended. Sign in again."))
-    return replace(actor, checked_at=clock.now())
+    live.ask_provider(actor)
+    return replace(actor, checked_at=clock.now(), memory={})
 
 
 def _begin(request: HttpRequest, user: User, method: str) -> Actor:

@@ -1,5 +1,6 @@
 """The signed-in session: which user, since when, and until what ends it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from django.http import HttpRequest
 
 from portal.core import clock
 from portal.identity.models import Session, SessionEnd
-from portal.users.actor import Actor, Auth
+from portal.users.actor import NEVER, Actor, Auth
 from portal.users.models import Identity, User
 
 IDLE = timedelta(hours=2)
@@ -124,4 +125,5 @@ def _row(request: HttpRequest) -> QuerySet[Session]:
 def _actor(request: HttpRequest, user: User) -> Actor:
     auth = Auth(request.session.get("method", ""), session=request.session.get("id", ""), address=address_of(request))
     correlation_id = getattr(request, "correlation_id", "")
-    return Actor(user, auth, correlation_id=correlation_id) if correlation_id else Actor(user, auth)
+    actor = Actor(user, auth, checked_at=NEVER)
+    return replace(actor, correlation_id=correlation_id) if correlation_id else actor

@@ -13,13 +13,13 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from portal.access.guard import require
+from portal.access.guard import require, require_fresh
 from portal.access.models import Scope, Token
 from portal.access.permissions import PERMISSIONS
 from portal.core import clock
 from portal.core.errors import Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
-from portal.users.actor import Actor, Auth, Narrowing
+from portal.users.actor import NEVER, Actor, Auth, Narrowing
 from portal.users.models import User, UserKind
 
 LONGEST = timedelta(days=365)
@@ -44,6 +44,7 @@ def create_token(
     narrowed one makes none.
     """
     user = user or actor.user
+    require_fresh(actor)
     _check_hers(user, actor)
     _check_wider(actor)
     allowed = None if permissions is None else sorted(set(permissions))
@@ -83,6 +84,11 @@ def tokens_of(actor: Actor) -> QuerySet[Token]:
     return _living().filter(hers).select_related("user", "scope").order_by("-created_at", "-id")
 
 
+def living_tokens(*users: User) -> QuerySet[Token]:
+    """The tokens that open the API as one of these users now."""
+    return _living().filter(user__in=users)
+
+
 def token_of(actor: Actor, pk: UUID | str) -> Token:
     """One of them, or NotFound."""
     token = tokens_of(actor).filter(pk=pk).first()
@@ -101,6 +107,7 @@ def actor_by_token(plain: str, *, address: str, correlation_id: str) -> Actor | 
     return Actor(
         found.user,
         Auth("token", session=found.prefix, address=address),
+        checked_at=NEVER,
         narrowed_to=_narrowing(found),
         correlation_id=correlation_id,
     )
@@ -109,6 +116,11 @@ def actor_by_token(plain: str, *, address: str, correlation_id: str) -> Actor | 
 def epoch_of(user: User) -> int:
     """Moves on when she, or the owner of the service account, is signed out everywhere: tokens of before are dead then."""
     return user.access_epoch + (user.owner.access_epoch if user.owner else 0)
+
+
+def opens_still(prefix: str) -> bool:
+    """Whether the token that begins so opens the API at this moment."""
+    return _living().filter(prefix=prefix).exists()
 
 
 def _living() -> QuerySet[Token]:

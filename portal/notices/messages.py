@@ -126,6 +126,14 @@ MESSAGES: Mapping[str, Message] = {
         _("%(label)s reached %(percent)s %% of its budget"),
         _("Used so far: %(used)s of %(limit)s."),
     ),
+    "provider_behind": Message(
+        _("The identity provider does not confirm that somebody was disabled"),
+        _("%(label)s: the identity provider does not confirm that somebody was disabled"),
+        _(
+            "It was told %(tries)s times and last answered: %(error)s Concord lets the person in no more and goes on telling. "
+            "The queue shows what waits."
+        ),
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from portal.access.guard import holds, require
+from portal.access.guard import holds, require, require_fresh
 from portal.access.models import Scope
 from portal.catalogue.models import Plan
 from portal.clouds.models import Connection
@@ -100,6 +100,7 @@ def operate(resource: Resource, verb: str, *, actor: Actor) -> Resource:
 @transaction.atomic
 def rotate_secret(resource: Resource, *, actor: Actor) -> Resource:
     """A new password in place of the old, which opens nothing from then on; handed once to who asked."""
+    require_fresh(actor)
     require(actor, "view_secret", resource)
     resource = _locked(resource)
     _check_managed(resource)
@@ -117,6 +118,7 @@ def rotate_secret(resource: Resource, *, actor: Actor) -> Resource:
 @transaction.atomic
 def take_secret(resource: Resource, *, actor: Actor) -> str | None:
     """The secret that waits for this person, once; None when there is none (any more): then rotate it."""
+    require_fresh(actor)
     require(actor, "view_secret", resource)
     parcel = parcels.waiting(resource.hold_key, for_user_id=actor.user.pk)
     secret = parcels.take(parcel, for_user_id=actor.user.pk) if parcel else None

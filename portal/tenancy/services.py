@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal.access.guard import permissions_at, require
+from portal.access.guard import permissions_at, require, require_fresh
 from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeShare, ScopeState
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, Refused
@@ -114,6 +114,7 @@ def assign_role(
     starts: datetime | None = None,
 ) -> Assignment:
     """Give a role at a scope and all below. Given again, its end is moved. Nobody gives herself one, nor more than she governs."""
+    require_fresh(actor)
     require(actor, "manage_members", scope)
     check_open(scope)
     check_role(role, scope, actor)
@@ -136,6 +137,7 @@ def assign_role(
 @transaction.atomic
 def end_assignment(assignment: Assignment, *, actor: Actor, reason: str = "") -> None:
     """Take a role back; it holds no more at the very next request. The last admin of an organization stays."""
+    require_fresh(actor)
     require(actor, "manage_members", assignment)
     check_role(assignment.role, assignment.scope, actor)
     if not _others_admin(assignment):

@@ -2,11 +2,13 @@
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from portal.core import clock
 from portal.users.models import User
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,11 @@ def _correlation() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user acting now. `memory` keeps what was resolved about her access for the length of one request or task."""
+    """A user acting now. `memory` keeps what was resolved about her access for the length of one request or task.
+
+    `checked_at` is when it was last looked whether she may still act: NEVER for who comes with a session or a token, until
+    `identity.services.check_live` looks.
+    """
 
     user: User
     auth: Auth

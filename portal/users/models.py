@@ -25,7 +25,11 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(Base, AbstractBaseUser):
-    """Someone who acts. `access_epoch` counts up when all her sessions and tokens must die."""
+    """Someone who acts. `access_epoch` counts up when all her sessions and tokens must die.
+
+    `disabled_at` is the portal's own word on a person. She `is_active` while neither it nor the provider of one of her
+    identities has disabled her.
+    """
 
     kind_of_user = models.CharField(max_length=10, choices=UserKind.choices, default=UserKind.PERSON, db_column="kind")
     username = models.CharField(max_length=150, unique=True)
@@ -34,6 +38,7 @@ class User(Base, AbstractBaseUser):
     owner = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="service_accounts")
     access_epoch = models.PositiveIntegerField(default=0)
     is_active = models.BooleanField(default=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
     language = models.CharField(max_length=10, default="en")
     zone = models.CharField(max_length=64, default="UTC")
 
@@ -72,7 +77,8 @@ class Identity(Base):
     """One way to be recognised: an issuer and its subject, never an e-mail address.
 
     `provider` is the alias of the provider that vouched through the issuer, empty for the issuer's own accounts; `claims` is
-    what was said of her at the last sign-in.
+    what was said of her at the last sign-in, or when the issuer was asked again. `disabled_at` is since when the issuer lets
+    her in no more (disabled there, or deleted); `stale_since` is since when it must be asked again.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="identities")
@@ -81,9 +87,14 @@ class Identity(Base):
     provider = models.CharField(max_length=100, blank=True)
     claims = models.JSONField(default=dict, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    stale_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["issuer", "subject"], name="one_user_per_identity"),)
+        indexes = (
+            models.Index(fields=["stale_since"], condition=models.Q(stale_since__isnull=False), name="stale_identities"),
+        )
 
     def __str__(self) -> str:
         return f"{self.issuer}#{self.subject}"

@@ -23,6 +23,7 @@ from portal.clouds.services import connect_cloud
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.users.actor import Actor
 from portal.web import checks
+from portal.web.live import privileged
 from portal.web.shell import Shell
 
 
@@ -46,6 +47,7 @@ def providers(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
+@privileged
 def connect(request: HttpRequest, key: str) -> HttpResponse:
     """The form of one cloud; posted and well, its checks begin and the connection's page follows them."""
     check_may_connect(request.actor)

@@ -41,6 +41,7 @@ from portal.provisioning.services import sync_connection
 from portal.users.actor import Actor
 from portal.web import checks
 from portal.web.events import page_number
+from portal.web.live import privileged
 
 ROWS = 50
 
@@ -142,6 +143,7 @@ def sync(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
+@privileged
 def credentials(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Put other credentials in place of the stored ones."""
     found = connection_to_change(request.actor, pk)

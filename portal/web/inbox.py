@@ -29,6 +29,7 @@ from portal.users.actor import Actor
 from portal.web import facts, nav, room
 from portal.web.bars import Bar
 from portal.web.events import page_number
+from portal.web.live import privileged
 
 ROWS = 50
 
@@ -51,6 +52,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
+@privileged
 def approval(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One card; posted, her vote on it."""
     found = approval_visible_to(request.actor, pk)

@@ -16,6 +16,7 @@ from portal.identity import factors, fresh, services, tokens
 from portal.identity.forms import TokenForm
 from portal.identity.sessions import living_of
 from portal.web.devices import device_of
+from portal.web.live import privileged
 
 MOST_SESSIONS = 50
 
@@ -31,6 +32,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
+@privileged
 def create_token(request: HttpRequest) -> HttpResponse:
     """Make a token and show its plain text once, on the page that follows."""
     form = TokenForm(request.actor, request.POST)

@@ -35,6 +35,7 @@ from portal.provisioning.queries import (
 )
 from portal.users.actor import Actor
 from portal.web import resource_facts, resource_story
+from portal.web.live import look_again, privileged
 from portal.web.shell import url_of
 
 Act = Callable[[Resource, Actor], Any]
@@ -50,6 +51,8 @@ def resource(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if request.htmx:
         return render(request, LIVE, living(request.actor, found))
     asked = request.session.pop("fresh-secret", "") == str(pk)
+    if asked:
+        look_again(request)
     secret = services.take_secret(found, actor=request.actor) if asked else None
     return show(request, found, secret=secret, is_secret_gone=asked and secret is None)
 
@@ -71,6 +74,7 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@privileged
 def rotate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask for a new password in place of the old."""
     return act(request, pk, lambda found, actor: services.rotate_secret(found, actor=actor))
@@ -78,6 +82,7 @@ def rotate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@privileged
 def show_secret(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask for the connection string; it is taken, and shown once, by the page that follows."""
 

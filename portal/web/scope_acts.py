@@ -21,6 +21,7 @@ from portal.identity.forms import ServiceAccountForm
 from portal.tenancy import services
 from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.users.actor import Actor
+from portal.web.live import privileged
 from portal.web.scopes import show
 
 Made = Scope | None
@@ -68,6 +69,7 @@ def close(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@privileged
 def give_role(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Give a person a role here, until a day or without an end."""
 
@@ -82,6 +84,7 @@ def give_role(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@privileged
 def end_role(request: HttpRequest, pk: uuid.UUID, assignment_pk: uuid.UUID) -> HttpResponse:
     """Take a role back; the page that follows offers to give it again."""
     found = scope_for(request.actor, pk)

@@ -15,6 +15,7 @@ MAY = {
     "operate_resource": {"tenant_admin", "member", "operator"},
     "vote": {"organization_admin", "approver", "finance"},
     "manage_members": {"organization_admin", "tenant_admin"},
+    "manage_people": {"organization_admin"},
     "manage_policies": {"organization_admin"},
     "manage_connections": {"organization_admin", "operator"},
     "manage_prices": {"organization_admin", "finance"},

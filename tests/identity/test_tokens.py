@@ -52,7 +52,7 @@ def test_it_is_narrowed_by_permission_and_scope(world):
     assert permissions_at(actor, world.web.path) == {"view_order"}
     assert not holds(actor, "view_scope", world.fleet)
     with pytest.raises(Forbidden):
-        tokens.create_token(name="wider", expires=clock.now() + timedelta(days=1), actor=actor)
+        tokens.create_token(name="wider", expires=clock.now() + timedelta(days=1), actor=services.check_live(actor))
 
 
 def test_a_form_sent_twice_makes_one_service_account(world):

@@ -1,0 +1,81 @@
+"""Whether who acts may still act: asked of the database, and of the identity provider that her session came from."""
+
+from uuid import UUID
+
+import requests
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from portal.core.errors import Forbidden, Unavailable
+from portal.identity import sessions, tokens, upstream
+from portal.identity.models import Session
+from portal.identity.plane import issuer
+from portal.users.actor import Actor
+from portal.users.models import User
+
+TIMEOUT_S = 2
+OVER = "invalid_grant"  # ended, logged out, disabled, deleted, too old: Keycloak says this alone of a person's token
+
+
+def stands(actor: Actor) -> bool:
+    """Whether user, owner, epoch, and the session or token she came with are as they were."""
+    user = User.objects.select_related("owner").filter(pk=actor.user.pk).first()
+    if user is None or not user.is_active or (user.owner is not None and not user.owner.is_active):
+        return False
+    if tokens.epoch_of(user) != tokens.epoch_of(actor.user):
+        return False
+    if actor.auth.method == "token":
+        return tokens.opens_still(actor.auth.session)
+    session_id = _session_id(actor)
+    return session_id is None or sessions.living_of(user).filter(pk=session_id).exists()
+
+
+def ask_provider(actor: Actor) -> None:
+    """Where her session came from the identity provider, have its token renewed: only who may still act there has it renewed.
+
+    Forbidden where it is over there, and then it is over here. Unavailable where the provider gives no answer in two seconds,
+    or one that says nothing about her. One call a session: what comes back renews the next one.
+    """
+    session_id = _session_id(actor)
+    living = Session.objects.select_related("identity").filter(ended_at=None)
+    session = living.filter(pk=session_id).first() if session_id else None
+    if session is None or session.identity is None:
+        return
+    renewed = _renew(session.refresh_token) if session.identity.issuer == issuer() else None
+    if renewed is None:
+        upstream.sign_out(Session.objects.filter(pk=session.pk), cause=session)
+        raise Forbidden(_("Your sign-in has ended at the identity provider. Sign in again."))
+    session.refresh_token = renewed
+    Session.objects.filter(pk=session.pk, ended_at=None).update(sealed=session.sealed)
+
+
+def _renew(refresh_token: str) -> str | None:
+    """The token that takes its place; None where it is good for nothing any more."""
+    if not refresh_token:
+        return None
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    client = (settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET)
+    address = f"{issuer()}/protocol/openid-connect/token"
+    try:
+        answer = requests.post(address, form, auth=client, timeout=TIMEOUT_S, allow_redirects=False)
+        said = answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise Unavailable(_silent()) from error
+    if not isinstance(said, dict) or (not answer.ok and said.get("error") != OVER):
+        raise Unavailable(_silent())
+    return str(said.get("refresh_token", refresh_token)) if answer.ok else None
+
+
+def _silent() -> str:
+    return _(
+        "The identity provider does not say whether you may still act, so nothing was done. "
+        "Try again in a minute, or sign in with a local account."
+    )
+
+
+def _session_id(actor: Actor) -> UUID | None:
+    """The row of her session; None where she came otherwise."""
+    try:
+        return UUID(actor.auth.session)
+    except ValueError:
+        return None
