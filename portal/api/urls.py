@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from portal.api import approvals, connections, cost, me, offerings, orders, records, resources, schema, scopes
+from portal.api import approvals, connections, cost, me, offerings, orders, people, records, resources, schema, scopes
 
 urlpatterns = [
     path("schema/", schema.SchemaDocument.as_view(), name="api-schema"),
@@ -50,6 +50,10 @@ urlpatterns = [
     path("exports/<uuid:pk>/", cost.Export.as_view()),
     path("exports/<uuid:pk>/download/", cost.Download.as_view()),
     path("meter-now/", cost.MeterNow.as_view()),
+    path("people/", people.People.as_view()),
+    path("people/<uuid:pk>/", people.Person.as_view()),
+    path("people/<uuid:pk>/disable/", people.Disable.as_view()),
+    path("people/<uuid:pk>/enable/", people.Enable.as_view()),
     path("events/", records.Events.as_view()),
     path("notices/", records.Notices.as_view()),
     path("notices/read/", records.ReadNotices.as_view()),

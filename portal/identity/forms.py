@@ -30,6 +30,12 @@ class SignInForm(forms.Form):
     )
 
 
+class ReasonForm(forms.Form):
+    """Why somebody is disabled or enabled."""
+
+    reason = forms.CharField(label=_("Why"), max_length=2000, help_text=_("Kept with the event, for who reads of it later."))
+
+
 class ServiceAccountForm(forms.Form):
     """A new service account, and who answers for it."""
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from portal.access.models import Scope
 from portal.access.queries import roles_in_force
@@ -85,8 +85,9 @@ def open_steps() -> QuerySet[ProviderStep]:
 
 
 def due() -> QuerySet[ProviderStep]:
-    """Of those, what can be told now."""
-    return open_steps().filter(due_at__lte=clock.now())
+    """Of those, what can be told now: the first of each identity."""
+    before = open_steps().filter(identity=OuterRef("identity"), turn__lt=OuterRef("turn"))
+    return open_steps().filter(~Exists(before), due_at__lte=clock.now())
 
 
 def hurry() -> None:

@@ -1,7 +1,7 @@
 """The people of an organization: who they are, what disabling one of them ends, and disabling and enabling her."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +17,10 @@ from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
 from portal.identity import journal, sessions, tokens, upstream
-from portal.identity.models import ProviderStep
+from portal.identity.models import Feed, ProviderStep
+from portal.identity.plane import issuer
 from portal.users.actor import Actor
-from portal.users.models import User, UserKind
+from portal.users.models import Identity, User, UserKind
 
 PERMISSION = "manage_people"
 ADMIN = "organization_admin"
@@ -34,6 +35,17 @@ class Cost:
     tokens: int
     accounts: list[User]
     account_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """How many people the provider has not confirmed yet, since when, with its last error; since when its events are not read."""
+
+    waiting: int
+    waiting_since: datetime | None
+    error: str
+    deaf_since: datetime | None
+    deaf_error: str
 
 
 def people_managed_by(actor: Actor) -> QuerySet[User]:
@@ -53,10 +65,9 @@ def person_of(actor: Actor, pk: UUID | str) -> User:
     return person
 
 
-def managed_among(actor: Actor, users: Iterable[User | None]) -> set[UUID]:
-    """The ids of those whose page she may open: one query."""
-    ids = {user.pk for user in users if user}
-    return set(people_managed_by(actor).filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+def manages_people_in(scope: Scope, actor: Actor) -> bool:
+    """Whether the people who hold a role at a scope are among them."""
+    return scope.organization_id in _roots(actor)
 
 
 def cost_of_disabling(person: User) -> Cost:
@@ -75,9 +86,30 @@ def roles_shown(person: User, actor: Actor) -> Any:
     return roles_in_force(person).filter(scope__path__within_any=_roots(actor))
 
 
+def identities_of(person: User) -> list[Identity]:
+    """The ways she is recognised, oldest first."""
+    return list(person.identities.order_by("created_at", "pk"))
+
+
 def unconfirmed(person: User) -> list[ProviderStep]:
     """What her identity provider was told and has not confirmed, oldest first."""
     return list(journal.open_steps().filter(identity__user=person).order_by("created_at", "turn"))
+
+
+def provider_state() -> ProviderState:
+    """How far the identity provider and the portal know of each other: at most three queries, none without a provider."""
+    if not issuer():
+        return ProviderState(0, None, "", None, "")
+    oldest = journal.open_steps().order_by("created_at").first()
+    failing = Feed.objects.filter(issuer=issuer(), failing_since__isnull=False).order_by("failing_since").first()
+    waiting = journal.open_steps().values("identity__user").distinct().count() if oldest else 0
+    return ProviderState(
+        waiting=waiting,
+        waiting_since=oldest.created_at if oldest else None,
+        error=oldest.error if oldest else "",
+        deaf_since=failing.failing_since if failing else None,
+        deaf_error=failing.error if failing else "",
+    )
 
 
 def why_not(person: User, actor: Actor) -> str:

@@ -19,6 +19,7 @@ from portal.clouds.labels import cause_of, hint_of
 from portal.core.errors import redacted
 from portal.health.queries import picture_seen_by
 from portal.health.services import run_now
+from portal.identity.people import provider_state
 from portal.provisioning.models import Step
 from portal.provisioning.queries import failures_visible_to, resource_visible_to
 from portal.provisioning.services import retry_resource
@@ -38,6 +39,9 @@ JOBS: dict[str, Any] = {
     "clouds.sync_choices": gettext_lazy("Read what can be chosen in a cloud"),
     "provisioning.sync": gettext_lazy("Read what is there in a cloud"),
     "provisioning.reconcile": gettext_lazy("Bring a resource to what is wanted"),
+    "identity.pull": gettext_lazy("Hear what happened at the identity provider"),
+    "identity.sweep": gettext_lazy("Hand out what the identity provider must be told"),
+    "identity.settle": gettext_lazy("Tell the identity provider of a person"),
     "orders.advance": gettext_lazy("Follow an order"),
     "notices.deliver": gettext_lazy("Send one mail"),
     "metering.meter": gettext_lazy("Meter and rate"),
@@ -81,6 +85,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "failures": [(failure, job_label(failure.run.name)) for failure in picture.failures],
         "page": page,
         "failed": [failed_step(actor, step) for step in page.object_list],
+        "provider": provider_state(),
         "may_operate": "operate_platform" in permissions_of(actor),
     }
     return render(request, "health/queue.html#live" if request.htmx else "health/queue.html", context)

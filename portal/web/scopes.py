@@ -13,6 +13,7 @@ from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.access.queries import events_visible_to, people_of, scope_for, scopes_with_people
 from portal.identity.accounts import service_accounts_in
 from portal.identity.forms import ServiceAccountForm
+from portal.identity.people import manages_people_in
 from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.tenancy.queries import still_in
 from portal.tenancy.quotas import room_in
@@ -56,6 +57,7 @@ def show(request: HttpRequest, found: Scope, *, status: int = 200, **refused: fo
         "accounts": service_accounts_in(found, actor) if "account" in allowed else [],
         "left": left[:MOST_NAMED],
         "left_more": max(0, len(left) - MOST_NAMED),
+        "links_people": manages_people_in(found, actor),
         "ended": request.session.pop("ended-role", None) if "role" in allowed else None,
     }
     return render(request, "access/scope.html", context, status=status)

@@ -31,6 +31,7 @@ def things(market, world):
         "resource": resource.pk,
         "connection": market.aws.pk,
         "export": export.pk,
+        "people": world.alice.pk,
     }
 
 
@@ -46,6 +47,7 @@ READS = [
     ("resources/{resource}/lifelines/", ALL),
     ("connections/{connection}/", {"carol", "dave", "erin"}),
     ("exports/{export}/", {"carol", "erin"}),
+    ("people/{people}/", {"erin"}),
 ]
 ACTS = [
     ("POST", "offerings/{offering}/quote/", "quote", ALL, 200),
@@ -63,6 +65,8 @@ ACTS = [
     ("POST", "connections/{connection}/disable/", "nothing", {"dave", "erin"}, 200),
     ("PUT", "scopes/{nordwind}/budget/", "budget", {"carol", "erin"}, 200),
     ("POST", "exports/", "export", {"carol", "erin"}, 201),
+    ("POST", "people/{people}/disable/", "reason", {"erin"}, 200),
+    ("POST", "people/{people}/enable/", "nothing", {"erin"}, 200),
     ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
 ]
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
@@ -75,6 +79,7 @@ def body_of(name, market, things):
     item = {"plan": str(things["plan"]), "connection": str(things["connection"]), "answers": answers}
     return {
         "nothing": {},
+        "reason": {"reason": "She left."},
         "quote": {"project": str(things["web"]), **item},
         "order": {"project": str(things["web"]), "items": [item]},
         "vote": {"choice": "approve", "card_hash": Approval.objects.get(pk=things["approval"]).card_hash},
@@ -113,7 +118,7 @@ def test_each_role_can_do_what_it_may_and_no_more(caller, market, things, method
 
 
 LISTS = ["scopes/", "offerings/", "orders/", "approvals/", "resources/", "resources/unmanaged/", "connections/"]
-LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/"]
+LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/"]
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -137,6 +142,7 @@ def test_every_address_with_an_id_is_nothing_to_another_organization(caller, mar
     notices = notify([world.alice], "role_given", target=world.web, actor=world.actor("erin"), role="Member")
     document, mallory = caller("alice").get("schema/").json(), caller("mallory")
     ids = {f"{name}s": pk for name, pk in things.items()} | {"scopes": things["web"], "notices": notices[0].pk}
+    ids["people"] = things["people"]
     ids["tokens"] = Token.objects.filter(user=world.alice).first().pk
     paths = {path: methods for path, methods in document["paths"].items() if "{" in path}
     bodies = [body_of(name, market, things) for name in ("nothing", "quote", "vote", "stop", "credentials", "budget")]
