@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol
 from django.conf import settings
 
 from portal.core import registry
+from portal.identity import jwts
 
 FeedName = Literal["events", "admin-events"]
 PLANE = "portal.identity.keycloak.Plane"
@@ -43,4 +44,4 @@ def plane() -> Plane:
 
 def issuer() -> str:
     """The issuer whose word on people counts here; empty where there are local accounts alone."""
-    return f"{settings.KEYCLOAK_URL}/realms/{settings.KEYCLOAK_REALM}" if settings.KEYCLOAK_URL else ""
+    return jwts.issuer() if settings.KEYCLOAK_URL else ""

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from portal.core import clock, parcels
 from portal.events.services import record
-from portal.identity import sessions
+from portal.identity import mapping, sessions
 from portal.identity.models import Session, SessionEnd
 from portal.users.actor import Actor
 from portal.users.models import Identity, User
@@ -39,15 +39,16 @@ def let_in(identity: Identity, *, cause: Any = "") -> None:
 
 @transaction.atomic
 def claims_changed(identity: Identity, groups: Iterable[str], *, cause: Any = "") -> bool:
-    """Keep the groups her provider has her in now; whether they are others than before."""
-    _user, identity = _locked(identity)
+    """Keep the groups her provider has her in now, and bring what rules give her in step; whether they are others than before."""
+    user, identity = _locked(identity)
     before, now = set(identity.claims.get("groups", [])), set(groups)
     if before == now:
         return False
     identity.claims = {**identity.claims, "groups": sorted(now)}
     identity.save(update_fields=["claims"])
     detail = {"gained": sorted(now - before), "lost": sorted(before - now)}
-    record("identity.change_claims", identity.user, actor=Actor.system(), cause=cause, **detail)
+    event = record("identity.change_claims", user, actor=Actor.system(), cause=cause, **detail)
+    mapping.apply([identity], actor=Actor.system(), cause=event)
     return True
 
 

@@ -8,7 +8,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0001_sessions"),
+        ("identity", "0004_local_accounts"),
+        ("identity", "0006_spent_tokens"),
         ("users", "0003_disabled"),
     ]
 
