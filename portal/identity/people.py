@@ -65,6 +65,14 @@ def person_of(actor: Actor, pk: UUID | str) -> User:
     return person
 
 
+def person_named(username: str) -> User:
+    """The person of this sign-in name, whole; or NotFound."""
+    person = User.objects.filter(username=username, kind_of_user=UserKind.PERSON).first()
+    if person is None:
+        raise NotFound(_("Nobody has this name."))
+    return person
+
+
 def manages_people_in(scope: Scope, actor: Actor) -> bool:
     """Whether the people who hold a role at a scope are among them."""
     return scope.organization_id in _roots(actor)

@@ -1,8 +1,10 @@
 """Disabling a person: who may, whom, and that whatever she held opens nothing from the next request on."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from portal.core import clock, parcels
@@ -158,3 +160,15 @@ def test_a_service_account_and_the_system_are_no_people(world):
         for actor in (world.actor("erin"), Actor.system()):
             with pytest.raises(NotFound):
                 people.disable_person(user, actor=actor, reason="no")
+
+
+def test_an_operators_command_disables_who_belongs_to_two_organizations(world):
+    give(world.alice, "viewer", world.other_project)
+    call_command("disable_person", "alice", reason="by command", stdout=StringIO())
+    assert not User.objects.get(pk=world.alice.pk).is_active
+    call_command("disable_person", "alice", "--enable", reason="back", stdout=StringIO())
+    assert User.objects.get(pk=world.alice.pk).is_active
+    with pytest.raises(CommandError):
+        call_command("disable_person", "erin", reason="the last one", stdout=StringIO())
+    with pytest.raises(CommandError):
+        call_command("disable_person", "nobody", reason="x", stdout=StringIO())

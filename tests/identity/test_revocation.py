@@ -5,6 +5,7 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
+
 from portal.core import clock, parcels
 from portal.core.errors import Forbidden
 from portal.core.registry import named
