@@ -213,6 +213,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "provisioning.tell_ends": {"task": "provisioning.tell_ends", "schedule": 900},
     "orders.sweep": {"task": "orders.sweep", "schedule": 30},
     "clouds.sweep": {"task": "clouds.sweep", "schedule": 60},
+    "identity.sweep_providers": {"task": "identity.sweep_providers", "schedule": 30},
     "metering.meter": {"task": "metering.meter", "schedule": 3600},
     "metering.sweep": {"task": "metering.sweep", "schedule": 300},
     "identity.sweep_resets": {"task": "identity.sweep_resets", "schedule": 60},

@@ -10,6 +10,7 @@ PERMISSIONS = {
     "manage_people": _("Disable and enable people of an organization"),
     "manage_quotas": _("Set quotas"),
     "manage_service_accounts": _("Create and end service accounts"),
+    "manage_identity_providers": _("Set up how an organization's people sign in"),
     "view_offering": _("See the catalogue"),
     "manage_offerings": _("Publish and withdraw offerings"),
     "place_order": _("Place and withdraw orders"),

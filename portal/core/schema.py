@@ -18,7 +18,8 @@ def validate(schema: Schema, value: Mapping[str, Any]) -> None:
     closed = {"additionalProperties": False, **schema}
     fields: dict[str, list[str]] = {}
     for name, content in value.items():
-        if isinstance(content, str) and not can_be_kept(content):
+        longest = max(LONGEST_TEXT, properties(schema).get(name, {}).get("maxLength", 0))
+        if isinstance(content, str) and not can_be_kept(content, longest):
             fields.setdefault(str(name)[:80], []).append(_("This text is too long or holds characters that cannot be kept."))
     if not fields:
         for error in Draft202012Validator(closed, format_checker=FormatChecker()).iter_errors(dict(value)):

@@ -1,13 +1,18 @@
-"""Work of identity: mail for who forgot her password, what the provider must be told, what it says; housekeeping."""
+"""Work of identity: mail for who forgot her password, identity providers, what they are told and say, and what was lost; housekeeping."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
+from django.db.models import F, Q
 
 from portal.core import clock, queue
-from portal.identity import housekeeping, journal, puller, reset_mail
+from portal.identity import brokering, housekeeping, journal, provider_checks, providers, puller, reset_mail
+from portal.identity.models import IdentityProvider, ProviderState
 
 BATCH = 200
+CHECK_EVERY = timedelta(hours=1)
+LOST_AFTER = timedelta(minutes=2)
 
 
 @shared_task(name="identity.mail_reset", soft_time_limit=60, time_limit=90)
@@ -42,3 +47,28 @@ def sweep() -> None:
 @shared_task(name="identity.pull", soft_time_limit=300, time_limit=330)
 def pull() -> None:
     puller.pull()
+
+
+@shared_task(name="identity.check_provider", soft_time_limit=120, time_limit=150)
+def check_provider(provider_id: str) -> None:
+    provider_checks.run(UUID(provider_id))
+
+
+@shared_task(name="identity.apply_provider", soft_time_limit=240, time_limit=300)
+def apply_provider(provider_id: str) -> None:
+    brokering.apply(UUID(provider_id))
+
+
+@shared_task(name="identity.sweep_providers", soft_time_limit=60, time_limit=90)
+def sweep_providers() -> None:
+    """Check what is in use once an hour, and take up what was lost or refused; asked twice it does no harm."""
+    now = clock.now()
+    for pk in IdentityProvider.objects.filter(run__isnull=False, run_at__lte=now - LOST_AFTER).values_list("pk", flat=True):
+        queue.after_commit("identity.check_provider", pk)
+    in_use = IdentityProvider.objects.filter(state=ProviderState.ACTIVE, run=None)
+    for pk in in_use.filter(checked_at__lte=now - CHECK_EVERY).values_list("pk", flat=True):
+        providers.check_again(pk)
+    stopped = Q(state__in=[ProviderState.OFF, ProviderState.REMOVED])
+    ready = Q(state=ProviderState.ACTIVE, passed_version=F("version"))
+    for pk in IdentityProvider.objects.filter(stopped | ready, applied_version__lt=F("version")).values_list("pk", flat=True):
+        queue.after_commit("identity.apply_provider", pk)

@@ -17,6 +17,7 @@ MAY = {
     "manage_members": {"organization_admin", "tenant_admin"},
     "manage_people": {"organization_admin"},
     "manage_policies": {"organization_admin"},
+    "manage_identity_providers": {"organization_admin"},
     "manage_connections": {"organization_admin", "operator"},
     "manage_prices": {"organization_admin", "finance"},
     "manage_budgets": {"organization_admin", "finance"},
