@@ -25,6 +25,8 @@ test: ## Install what the tests need and run them all
 	@command -v chromium >/dev/null || echo "No chromium here, so no page is opened in a browser: apt install chromium"
 	@[ -n "$$KEYCLOAK_ZIP" ] || ls -d .portal/keycloak/keycloak-* >/dev/null 2>&1 || command -v mvn >/dev/null || \
 		echo "No Maven here, so nothing is tested against Keycloak: apt install maven, or KEYCLOAK_ZIP=file"
+	@[ -d node_modules/oidc-provider ] || npm ci --silent || echo "No npm here, so no sign-in with an OpenID provider by others is tested: install Node 20"
+	@[ -x /usr/sbin/slapd ] || echo "No slapd here, so no sign-in with a directory is tested: apt install slapd ldap-utils"
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 prove: ## Run every proof at full size (half an hour) and write docs/proof.md

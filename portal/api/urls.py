@@ -2,7 +2,20 @@
 
 from django.urls import path, re_path
 
-from portal.api import approvals, connections, cost, me, offerings, orders, people, records, resources, schema, scopes
+from portal.api import (
+    approvals,
+    connections,
+    cost,
+    identity_providers,
+    me,
+    offerings,
+    orders,
+    people,
+    records,
+    resources,
+    schema,
+    scopes,
+)
 
 urlpatterns = [
     path("schema/", schema.SchemaDocument.as_view(), name="api-schema"),
@@ -44,6 +57,12 @@ urlpatterns = [
     path("connections/<uuid:pk>/check/", connections.Check.as_view()),
     path("connections/<uuid:pk>/credentials/", connections.Credentials.as_view()),
     path("connections/<uuid:pk>/disable/", connections.Disable.as_view()),
+    path("identity-providers/", identity_providers.IdentityProviders.as_view()),
+    path("identity-providers/protocols/", identity_providers.Protocols.as_view()),
+    path("identity-providers/<uuid:pk>/", identity_providers.IdentityProvider.as_view()),
+    path("identity-providers/<uuid:pk>/check/", identity_providers.Check.as_view()),
+    path("identity-providers/<uuid:pk>/on/", identity_providers.TurnOn.as_view()),
+    path("identity-providers/<uuid:pk>/off/", identity_providers.TurnOff.as_view()),
     path("cost/", cost.Cost.as_view()),
     path("budgets/", cost.Budgets.as_view()),
     path("exports/", cost.Exports.as_view()),

@@ -1,8 +1,8 @@
 """A provider in Keycloak's words: what its identity provider, mappers or directory have to be. Plain data, no call.
 
 Nothing here trusts an e-mail address. Keycloak's user is named after the provider and its own id for the person, so no
-provider can name a user of another; addresses are never taken as verified; and an address that somebody else has already
-stops the sign-in instead of joining the two (the first sign-in flow of the realm).
+provider can name a user of another; addresses are never taken as verified; and the realm lets two people have one address
+and joins no two accounts, so who asserts somebody else's address is a stranger with that address.
 """
 
 from typing import Any
@@ -179,6 +179,16 @@ def directory(provider: IdentityProvider, realm_id: str) -> Rep:
         "providerType": "org.keycloak.storage.UserStorageProvider",
         "parentId": realm_id,
         "config": {key: [value] for key, value in said.items()},
+    }
+
+
+def person_mappers(provider: IdentityProvider) -> Rep:
+    """The attribute of each field of a person, by the name of the mapper that Keycloak makes with the component."""
+    config = provider.config
+    return {
+        "email": config.get("email_attribute") or "mail",
+        "first name": config.get("first_name_attribute") or "givenName",
+        "last name": config.get("last_name_attribute") or "sn",
     }
 
 

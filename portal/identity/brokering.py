@@ -17,6 +17,7 @@ from portal.users.models import Identity
 ADMIN = "portal.identity.keycloak.admin"
 ERROR = "keycloak.exceptions.KeycloakError"
 NOT_THERE = 404
+PAGE = 100
 LONGEST_SESSION = timedelta(hours=12)
 """How long a session at Keycloak may live: realm.yaml, ssoSessionMaxLifespan."""
 
@@ -52,6 +53,7 @@ def _bring_identity_provider(keycloak: Any, provider: IdentityProvider) -> None:
         if have is None:
             return
         if provider.state == ProviderState.REMOVED:
+            _forget_people(keycloak, provider)
             keycloak.delete_idp(provider.alias)
         else:
             keycloak.update_idp(provider.alias, {**have, "enabled": False})  # it keeps the secret of the last that passed
@@ -82,24 +84,28 @@ def _bring_mappers(keycloak: Any, provider: IdentityProvider) -> None:
 
 
 def _bring_organization(keycloak: Any, provider: IdentityProvider) -> None:
-    """The organization at Keycloak with the domains of its providers in use: there too an address leads to its provider."""
+    """The organization at Keycloak with the domains of its providers in use: there too an address leads to its provider.
+
+    It is never removed: Keycloak would delete everyone who came through it, and each would come back as somebody else.
+    """
     organization = provider.organization
     alias = f"org-{organization.pk.hex}"
     held = ProviderDomain.objects.filter(provider__organization=organization, provider__state=ProviderState.ACTIVE)
     domains = [{"name": each.domain, "verified": False} for each in held.exclude(provider__protocol="ldap")]
-    found: Any = next((each for each in keycloak.get_organizations({"search": alias}) if each["alias"] == alias), None)
+    found = _organization(keycloak, alias)
     if found is None and not domains:
-        return
-    if not domains:
-        keycloak.delete_organization(found["id"])  # an organization without a domain is not accepted
         return
     want = {"name": alias, "alias": alias, "enabled": True, "description": organization.name[:200], "domains": domains}
     if found is None:
         keycloak.create_organization(want)
-        found = next(each for each in keycloak.get_organizations({"search": alias}) if each["alias"] == alias)
+        found = _organization(keycloak, alias) or {}
     else:
         keycloak.update_organization(found["id"], {**found, **want})
     _link(keycloak, provider, found["id"])
+
+
+def _organization(keycloak: Any, alias: str) -> dict[str, Any] | None:
+    return next((each for each in keycloak.get_organizations({"search": alias}) if each["alias"] == alias), None)
 
 
 def _link(keycloak: Any, provider: IdentityProvider, organization_id: str) -> None:
@@ -136,7 +142,17 @@ def _bring_directory(keycloak: Any, provider: IdentityProvider) -> None:
         have = next(each for each in found if each["name"] == provider.alias)
     else:
         keycloak.update_component(have["id"], {**have, **want, "config": {**have["config"], **want["config"]}})
+    _bring_directory_people(keycloak, provider, have["id"])
     _bring_directory_groups(keycloak, provider, have["id"])
+
+
+def _bring_directory_people(keycloak: Any, provider: IdentityProvider, component_id: str) -> None:
+    """Keycloak makes its own mappers with the component; of most directories it takes the whole name for the first."""
+    want = brokered.person_mappers(provider)
+    for mapper in keycloak.get_components({"parent": component_id}):
+        attribute = want.get(mapper["name"])
+        if attribute and mapper["config"].get("ldap.attribute") != [attribute]:
+            keycloak.update_component(mapper["id"], {**mapper, "config": {**mapper["config"], "ldap.attribute": [attribute]}})
 
 
 def _bring_directory_groups(keycloak: Any, provider: IdentityProvider, component_id: str) -> None:
@@ -173,6 +189,16 @@ def _sign_out_people(keycloak: Any, provider: IdentityProvider) -> None:
     recent = Identity.objects.filter(provider=provider.alias, issuer=issuer, seen_at__gte=clock.now() - LONGEST_SESSION)
     for subject in recent.values_list("subject", flat=True).iterator():
         _found(keycloak.user_logout, subject)
+
+
+def _forget_people(keycloak: Any, provider: IdentityProvider) -> None:
+    """Delete the accounts at Keycloak that it made; nothing else opens them. One that bears another name is left."""
+    first = 0
+    while page := keycloak.get_users({"idpAlias": provider.alias, "first": first, "max": PAGE}):
+        hers = [user["id"] for user in page if user["username"].startswith(f"{provider.alias}.")]
+        for key in hers:
+            _found(keycloak.delete_user, key)
+        first += len(page) - len(hers)
 
 
 def _found(call: Any, *args: Any) -> Any:

@@ -24,6 +24,7 @@ from portal.users.actor import Actor
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "end_session_endpoint")
 NEEDED = ENDPOINTS[:3]
 SIGNS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+WAYS = ("client_secret_post", "client_secret_basic")
 Found = dict[str, Any]
 
 
@@ -119,8 +120,7 @@ def _oidc(provider: IdentityProvider, found: Found) -> Iterator[Result]:
     found.update({"issuer": names} | {name: said[name] for name in ENDPOINTS if said.get(name)})
     yield _check_endpoints(found)
     yield _check_keys(found["jwks_uri"], said)
-    found["client_auth"] = _client_auth(said)
-    yield _check_client(provider, found)
+    yield _check_client(provider, found, said)
 
 
 def _check_endpoints(found: Found) -> Result:
@@ -150,14 +150,29 @@ def _check_keys(url: str, said: Found) -> Result:
     return Result("keys", "passed", ", ".join(str(key.get("kid", "?"))[:40] for key in usable[:4]))
 
 
-def _client_auth(said: Found) -> str:
-    """How the client shows its secret: in the body where that is offered, else in the header (the default of the standard)."""
-    offered = said.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-    return "client_secret_post" if isinstance(offered, list) and "client_secret_post" in offered else "client_secret_basic"
+def _check_client(provider: IdentityProvider, found: Found, said: Found) -> Result:
+    """Offer a code that nobody gave out: who knows the client refuses the code, who does not refuses the client.
+
+    A client is often known for one of the ways to show its secret alone, so each that is offered is tried; the one that is
+    accepted is kept.
+    """
+    listed = said.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    ways = [way for way in WAYS if isinstance(listed, list) and way in listed] or ["client_secret_basic"]
+    refusals = []
+    for way in ways:
+        found["client_auth"] = way
+        refusal = _refusal(provider, found)
+        if refusal == "invalid_grant":
+            return Result("client", "passed")
+        refusals.append(refusal)
+    found["client_auth"] = ways[0]
+    if all(refusal in ("invalid_client", "unauthorized_client", "HTTP 401") for refusal in refusals):
+        raise Failed(refusals[0], _("Copy the client id and secret again from the provider, and save them here."))
+    return Result("client", "warned", ", ".join(refusals), _("It cannot be told from here; the test sign-in shows it."))
 
 
-def _check_client(provider: IdentityProvider, found: Found) -> Result:
-    """Offer a code that nobody gave out: who knows the client refuses the code, who does not refuses the client."""
+def _refusal(provider: IdentityProvider, found: Found) -> str:
+    """What the token endpoint says to a code that nobody gave out: its error, or its status."""
     form = {
         "grant_type": "authorization_code",
         "code": "concord-checks-the-client",
@@ -170,18 +185,10 @@ def _check_client(provider: IdentityProvider, found: Found) -> Result:
     else:
         answer = fetch(found["token_endpoint"], form=form, basic=client)
     try:
-        error = str(answer.json().get("error", ""))
+        error = answer.json().get("error")
     except Invalid:
-        error = ""
-    if error == "invalid_grant":
-        return Result("client", "passed")
-    if error in ("invalid_client", "unauthorized_client") or answer.status == 401:
-        raise Failed(
-            error or f"HTTP {answer.status}", _("Copy the client id and secret again from the provider, and save them here.")
-        )
-    return Result(
-        "client", "warned", error or f"HTTP {answer.status}", _("It cannot be told from here; the test sign-in shows it.")
-    )
+        error = None
+    return str(error)[:100] if error else f"HTTP {answer.status}"
 
 
 def _saml(provider: IdentityProvider, found: Found) -> Iterator[Result]:

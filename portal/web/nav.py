@@ -51,6 +51,7 @@ NAV = [
         _("Projects"),
     ),
     Place("organization", _("Roles by group"), "mapping", "route", "manage_members"),
+    Place("organization", _("Sign-in"), "identity-providers", "key", "manage_identity_providers", ("identityprovider",)),
     Place("organization", _("Events"), "events", "history", "view_event", ("event",)),
 ]
 

@@ -108,6 +108,12 @@ SCOPE = {
     "closed": Look("idle", "lock", _("Closed")),
 }
 
+PROVIDER = {
+    "draft": Look("idle", "circle-dashed", _("Draft")),
+    "active": Look("ok", "circle-check", _("On")),
+    "off": Look("idle", "player-stop", _("Off")),
+}
+
 STATES: dict[str, dict[str, Look]] = {
     "resource": RESOURCE,
     "order": ORDER,
@@ -119,6 +125,7 @@ STATES: dict[str, dict[str, Look]] = {
     "outcome": OUTCOME,
     "scope": SCOPE,
     "effect": EFFECT,
+    "provider": PROVIDER,
 }
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,3 +115,9 @@ def metadata(
     <md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="{sign_in}"/>
   </md:IDPSSODescriptor>
 </md:EntityDescriptor>"""
+
+
+def free_port() -> int:
+    """A port on loopback that nobody holds now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0002_identity_providers"),
-        ("identity", "0001_sessions"),
+        ("identity", "0005_mapping_rules"),
     ]
 
     operations = [
