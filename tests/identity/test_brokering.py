@@ -187,7 +187,7 @@ class TestOidc:
 
     def test_a_provider_with_domains_lets_in_nobody_with_an_address_of_another(self, world, realm, corp):
         mallory = world.actor("mallory")
-        made = upstream.oidc(world, actor="mallory", name=f"Evil {realm.name}", secret=SECRET, domains=["evil.example"])
+        made = upstream.oidc(world, actor="mallory", name=f"Foreign {realm.name}", secret=SECRET, domains=["evil.example"])
         with oidc_provider(made.redirect_uri, {"alice": EVE}) as issuer:
             made = in_use(pointed(made, issuer, mallory), mallory)
             with (
