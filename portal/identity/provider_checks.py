@@ -25,6 +25,7 @@ ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_e
 NEEDED = ENDPOINTS[:3]
 SIGNS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 WAYS = ("client_secret_post", "client_secret_basic")
+MAY_NOT = "HTTP 403"
 Found = dict[str, Any]
 
 
@@ -257,6 +258,11 @@ def _ldap(provider: IdentityProvider, found: Found) -> Iterator[Result]:
         ("bind", "testAuthentication", _("Check the account's distinguished name and its password.")),
     ):
         refused = ask(action)
+        if refused == MAY_NOT:
+            raise Failed(
+                "",
+                _("Directories need the role manage-realm for Concord's service account at Keycloak: see docs/identity.md."),
+            )
         if refused:
             raise Failed(refused, do)
         yield Result(name, "passed")
@@ -282,6 +288,8 @@ def _test_ldap(provider: IdentityProvider, action: str) -> str:
         )
     except registry.named(ERROR) as error:
         return redacted(error)
+    if answer.status_code == 403:
+        return MAY_NOT
     if answer.status_code < 300:
         return ""
     try:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from django.conf import settings
 
-from portal.identity import brokering, providers
+from portal.identity import brokering, keycloak, providers
 from portal.identity.brokered import groups_said
 from portal.identity.domains import may_vouch_for
 from portal.identity.models import IdentityProvider
@@ -320,11 +321,29 @@ LAB = {
 
 
 @pytest.fixture
-def lab(tmp_path):
+def lab(tmp_path, realm):
+    """A directory, and a service account at Keycloak that may connect one."""
     if directory.SLAPD is None:
         pytest.skip("slapd is not here: apt install slapd ldap-utils")
     with directory.running_directory(tmp_path) as running:
+        may_manage_realm(realm, True)
         yield running
+        may_manage_realm(realm, False)
+
+
+def may_manage_realm(realm, may):
+    """Give the portal's service account the one role that directories need and it does not have, or take it."""
+    admin = realm.admin
+    account = admin.get_client_service_account_user(admin.get_client_id(settings.KEYCLOAK_ADMIN_CLIENT_ID))
+    owner = admin.get_client_id("realm-management")
+    role = admin.get_client_role(owner, "manage-realm")
+    (admin.assign_client_role if may else admin.delete_client_roles_of_user)(account["id"], owner, [role])
+    service_token_forgotten()
+
+
+def service_token_forgotten():
+    """A token carries the roles of when it was given; in a worker the next one comes within five minutes."""
+    keycloak.admin().connection.token = None
 
 
 def add_directory(world, lab, name, password=directory.PASSWORD, **config):
@@ -353,6 +372,12 @@ class TestLdap:
         off = applied(providers.turn_off(made, actor=erin))
         brokering.apply(providers.remove_provider(off, actor=erin).pk)
         assert not [each for each in realm.admin.get_components({"name": made.alias}) if each["name"] == made.alias]
+
+    def test_without_the_role_for_directories_the_check_says_which_it_is(self, world, realm, lab):
+        may_manage_realm(realm, False)
+        refused = checked(add_directory(world, lab, f"Not allowed {realm.name}"))
+        assert outcome(refused)["connect"] == "failed"
+        assert "manage-realm" in refused.results[-1]["do"]
 
     def test_a_wrong_password_or_address_is_told_by_its_check(self, world, realm, lab):
         wrong = checked(add_directory(world, lab, f"Wrong {realm.name}", password="not-it"))
