@@ -1,0 +1,25 @@
+"""Tables of identity, one file for each thing they are about."""
+
+from portal.identity.models.local import Factor, RecoveryCode, ResetMail
+from portal.identity.models.providers import IdentityProvider, ProviderDomain, ProviderProtocol, ProviderState
+from portal.identity.models.rules import Compare, MappingRule
+from portal.identity.models.sessions import Session, SessionEnd, SpentToken
+from portal.identity.models.upstream import Feed, Heard, ProviderStep
+
+__all__ = [
+    "Compare",
+    "Factor",
+    "Feed",
+    "Heard",
+    "IdentityProvider",
+    "MappingRule",
+    "ProviderDomain",
+    "ProviderProtocol",
+    "ProviderState",
+    "ProviderStep",
+    "RecoveryCode",
+    "ResetMail",
+    "Session",
+    "SessionEnd",
+    "SpentToken",
+]
