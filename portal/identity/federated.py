@@ -111,7 +111,7 @@ def _identity_of(token: Token) -> tuple[Identity, bool]:
 
 
 def _new_person(token: Token) -> Identity:
-    user = User(username=_free_name(_text(token.claims.get("preferred_username"), 150)))
+    user = User(username=_free_name(one_line(token.claims.get("preferred_username"), 150)))
     user.set_unusable_password()
     user.save(force_insert=True)
     return Identity.objects.create(user=user, issuer=token.issuer, subject=token.subject)
@@ -130,23 +130,24 @@ def _free_name(wanted: str) -> str:
 
 def _refresh(user: User, identity: Identity, claims: dict[str, Any]) -> None:
     """Take over her name and address as the provider has them now; what it does not say stays."""
-    user.name = _text(claims.get("name"), 150) or user.name
-    user.email = _email(claims.get("email")) or user.email
+    user.name = one_line(claims.get("name"), 150) or user.name
+    user.email = address_in(claims.get("email")) or user.email
     user.save(update_fields=["name", "email"])
-    identity.provider = _text(claims.get("identity_provider"), 100)
+    identity.provider = one_line(claims.get("upstream_provider"), 100)
     identity.claims = _clean({name: said for name, said in claims.items() if name not in OF_THE_TOKEN})
     identity.seen_at = clock.now()
     identity.save(update_fields=["provider", "claims", "seen_at"])
 
 
-def _text(value: Any, most: int) -> str:
+def one_line(value: Any, most: int) -> str:
     """One line of text without characters that cannot be seen; empty where it is no text."""
     shown = "".join(char if char.isprintable() else " " for char in value) if isinstance(value, str) else ""
     return " ".join(shown.split())[:most]
 
 
-def _email(value: Any) -> str:
-    text = _text(value, 255)
+def address_in(value: Any) -> str:
+    """An e-mail address, or empty."""
+    text = one_line(value, 255)
     try:
         validate_email(text)
     except ValidationError:

@@ -1,6 +1,7 @@
 """The portal's own service account at Keycloak: the admin plane. Its library loads when first asked for, in workers alone."""
 
 import json
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -10,10 +11,12 @@ from keycloak import KeycloakAdmin, KeycloakError, KeycloakOpenIDConnection
 from requests import RequestException, Response
 
 from portal.core.errors import Unavailable, redacted
+from portal.identity.directory import Person
 from portal.identity.plane import FeedName
 
 TIMEOUT_S = 10
 MOST_GROUPS = 10_000
+WHOLE = 1_000_000
 NOBODY = "User not found"
 
 
@@ -46,6 +49,18 @@ class Plane:
         found = _ask("get", _path(subject, "/groups"), max=MOST_GROUPS)
         return [] if found is None else sorted(group["path"] for group in found.json())
 
+    def directory(self) -> Iterator[Person]:
+        groups: dict[str, set[str]] = {}
+        for key, path in _all_groups():
+            for member in _listed(f"groups/{key}/members", briefRepresentation="true"):
+                groups.setdefault(member["id"], set()).add(path)
+        for user in _listed("users", briefRepresentation="true"):
+            yield _person(user, groups.get(user["id"], ()))
+
+    def person(self, subject: str) -> Person | None:
+        found = _ask("get", _path(subject))
+        return None if found is None else _person(found.json(), self.groups(subject))
+
     def events(self, feed: FeedName, since_ms: int, first: int, most: int) -> list[dict[str, Any]]:
         found = _ask("get", feed, dateFrom=max(since_ms, 0), first=first, max=most, direction="asc")
         return list(found.json()) if found else []
@@ -53,6 +68,35 @@ class Plane:
     def newest(self, feed: FeedName) -> int:
         found = _ask("get", feed, max=1)
         return max((int(event["time"]) for event in (found.json() if found else [])), default=0)
+
+
+def _person(user: dict[str, Any], groups: Iterable[str]) -> Person:
+    name = " ".join(part for part in (user.get("firstName"), user.get("lastName")) if part)
+    return Person(
+        subject=user["id"],
+        username=user["username"],
+        email=user.get("email") or "",
+        name=name,
+        enabled=bool(user["enabled"]),
+        groups=frozenset(groups),
+    )
+
+
+def _all_groups() -> list[tuple[str, str]]:
+    """(id, path) of every group, however deep."""
+    found, level = list[tuple[str, str]](), _listed("groups")
+    while level:
+        found += [(group["id"], group["path"]) for group in level]
+        level = [
+            child for group in level if group.get("subGroupCount") for child in _listed(f"groups/{group['id']}/children")
+        ]
+    return found
+
+
+def _listed(path: str, **given: Any) -> list[dict[str, Any]]:
+    """A whole list in one call: read page by page, a list that shrinks meanwhile hides some that are there."""
+    answer = _ask("get", path, first=0, max=WHOLE, **given)
+    return list(answer.json()) if answer else []
 
 
 def _path(subject: str, rest: str = "") -> str:

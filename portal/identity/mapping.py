@@ -61,7 +61,7 @@ def add_rule(
             rule.save(force_insert=True)
     except IntegrityError as error:
         raise Invalid(fields={"value": [_("There is this rule already.")]}) from error
-    record("identity.add_rule", rule, actor=actor, **_said(rule))
+    record("identity.add_rule", rule, actor=actor, **_facts(rule))
     apply(Identity.objects.filter(provider=provider), actor=actor, cause=rule)
     return rule
 
@@ -73,7 +73,7 @@ def remove_rule(rule: MappingRule, *, actor: Actor) -> None:
     check_role(rule.role, rule.scope, actor)
     held = Assignment.objects.filter(source=Source.RULE, role=rule.role, scope=rule.scope).values("user")
     people = list(User.objects.filter(pk__in=held))
-    record("identity.remove_rule", rule, actor=actor, **_said(rule))
+    record("identity.remove_rule", rule, actor=actor, **_facts(rule))
     cause = f"{rule.kind()}:{rule.pk}"
     rule.delete()
     apply(Identity.objects.filter(user__in=people), actor=actor, cause=cause)
@@ -116,7 +116,7 @@ def preview(said: Iterable[Said], *, actor: Actor, user: User | None = None) -> 
 
 def said_of(user: User) -> list[Said]:
     """What each of her providers said at her last sign-in or sync; nothing counts of someone who may not sign in."""
-    return [_said_by(identity) for identity in user.identities.select_related("user")] if user.is_active else []
+    return _said(user.identities.all()) if user.is_active else []
 
 
 @transaction.atomic
@@ -140,7 +140,7 @@ def _apply_to(people: Sequence[UUID], actor: Actor, cause: Any) -> tuple[list[Gr
     users = {user.pk: user for user in User.objects.select_for_update().filter(pk__in=people).order_by("pk")}
     book = Rulebook(rule.as_rule() for rule in MappingRule.objects.select_related("author"))
     identities = Identity.objects.filter(user__in=[user for user in users.values() if user.is_active])
-    wanted = _wanted(book, map(_said_by, identities))
+    wanted = _wanted(book, _said(identities))
     rows = Assignment.objects.filter(user__in=users, source=Source.RULE).select_related("role", "scope")
     have = {_grant(row): row for row in rows}
     gone = [row for grant, row in have.items() if grant not in wanted]
@@ -174,13 +174,20 @@ def _wanted(book: Rulebook, said: Iterable[Said]) -> dict[Grant, list[Rule]]:
     return wanted
 
 
-def _said_by(identity: Identity) -> Said:
-    return Said(identity.user_id, identity.provider, identity.claims)
+def _said(identities: Iterable[Identity]) -> list[Said]:
+    """What the identity service says itself, and beside it what the provider said through which she came, in its own name."""
+    found = []
+    for each in identities:
+        own = {name: value for name, value in each.claims.items() if not name.startswith("upstream_")}
+        found.append(Said(each.user_id, "", own))
+        if each.provider:
+            found.append(Said(each.user_id, each.provider, {"groups": each.claims.get("upstream_groups")}))
+    return found
 
 
 def _grant(row: Assignment) -> Grant:
     return Grant(row.user_id, row.role_id, row.scope_id)
 
 
-def _said(rule: MappingRule) -> dict[str, Any]:
+def _facts(rule: MappingRule) -> dict[str, Any]:
     return {"provider": rule.provider, "claim": rule.claim, "value": rule.value, "role": rule.role.key}

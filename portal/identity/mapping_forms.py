@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from portal.access.models import Role
 from portal.access.queries import scopes_where
+from portal.access.resolver import paths_of
 from portal.identity.claims import Said
 from portal.identity.mapping import said_of
-from portal.identity.models import Compare
+from portal.identity.models import Compare, IdentityProvider, ProviderState
 from portal.tenancy.forms import PersonField
 from portal.users.actor import Actor
 
@@ -20,19 +21,18 @@ MOST = 200_000
 """Characters of pasted claims: a thousand times what a token says of a person."""
 
 
-class ProviderField(forms.CharField):
-    """The alias of an identity provider; empty is the directory of the identity service itself."""
+class ProviderField(forms.ChoiceField):
+    """Who says it: the identity service itself, or one of the providers of the organizations whose people she manages."""
 
     def __init__(self, **kwargs: Any) -> None:
-        given = {
-            "label": gettext_lazy("Said by"),
-            "max_length": 100,
-            "required": False,
-            "help_text": gettext_lazy(
-                "The alias of an identity provider. Empty: the directory of the identity service itself."
-            ),
-        }
-        super().__init__(**{**given, **kwargs})
+        own = ("", gettext_lazy("the identity service itself"))
+        super().__init__(**{"label": gettext_lazy("Said by"), "required": False, "choices": [own], **kwargs})
+
+    def offer(self, actor: Actor) -> None:
+        """Choose among those the actor may make rules for."""
+        roots = {path.split(".")[0] for path in paths_of(actor, "manage_members")}
+        known = IdentityProvider.objects.filter(organization__in=roots).exclude(state=ProviderState.REMOVED)
+        self.choices = [*self.choices, *known.order_by("name").values_list("alias", "name")]
 
 
 class RuleForm(forms.Form):
@@ -41,7 +41,9 @@ class RuleForm(forms.Form):
     claim = forms.CharField(label=gettext_lazy("Claim"), max_length=100, initial="groups")
     compare = forms.ChoiceField(label=gettext_lazy("Compared"), choices=Compare.choices)
     value = forms.CharField(
-        label=gettext_lazy("Value"), max_length=300, help_text=gettext_lazy("For example /cloud/admins. Capitals count.")
+        label=gettext_lazy("Value"),
+        max_length=300,
+        help_text=gettext_lazy("For example /cloud/admins. Capitals count. Of a provider only its own groups count."),
     )
     provider = ProviderField()
     role = forms.ModelChoiceField(label=gettext_lazy("Role"), queryset=Role.objects.none(), empty_label=None)
@@ -54,6 +56,8 @@ class RuleForm(forms.Form):
 
     def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        said_by: Any = self.fields["provider"]
+        said_by.offer(actor)
         scopes: Any = self.fields["scope"]
         scopes.queryset = scopes_where(actor, "manage_members")
         roles: Any = self.fields["role"]
@@ -78,6 +82,11 @@ class PreviewForm(forms.Form):
             'As JSON, the body of an ID token: {"groups": ["/cloud/admins"]}. With a person: instead of hers.'
         ),
     )
+
+    def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        said_by: Any = self.fields["provider"]
+        said_by.offer(actor)
 
     def clean_claims(self) -> dict[str, Any] | None:
         """The claims as an object, or None."""

@@ -1,11 +1,13 @@
 """What the portal asks of the identity provider on its own account. What answers is loaded by name, in workers alone."""
 
+from collections.abc import Iterable
 from typing import Any, Literal, Protocol
 
 from django.conf import settings
 
 from portal.core import registry
 from portal.identity import jwts
+from portal.identity.directory import Person
 
 FeedName = Literal["events", "admin-events"]
 PLANE = "portal.identity.keycloak.Plane"
@@ -28,6 +30,15 @@ class Plane(Protocol):
 
     def groups(self, subject: str) -> list[str]:
         """The paths of the groups she is in herself, sorted."""
+
+    def directory(self) -> Iterable[Person]:
+        """Everybody, with her groups: a call for people, one for groups, and one for each group's members.
+
+        Who moves while it is read may be missing, so nobody is gone until `person` says so.
+        """
+
+    def person(self, subject: str) -> Person | None:
+        """One of them, with her groups; None where there is no such account."""
 
     def events(self, feed: FeedName, since_ms: int, first: int, most: int) -> list[dict[str, Any]]:
         """What happened from a time of the provider on, oldest first, so many from the `first` on."""

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db.models import F, Q
 
 from portal.core import clock, queue
-from portal.identity import brokering, housekeeping, journal, provider_checks, providers, puller, reset_mail
+from portal.identity import brokering, directory_sync, housekeeping, journal, provider_checks, providers, puller, reset_mail
 from portal.identity.models import IdentityProvider, ProviderState
 
 BATCH = 200
@@ -72,3 +72,15 @@ def sweep_providers() -> None:
     ready = Q(state=ProviderState.ACTIVE, passed_version=F("version"))
     for pk in IdentityProvider.objects.filter(stopped | ready, applied_version__lt=F("version")).values_list("pk", flat=True):
         queue.after_commit("identity.apply_provider", pk)
+
+
+@shared_task(name="identity.sync_directory", soft_time_limit=540, time_limit=600)
+def sync_directory(sync_id: str) -> None:
+    directory_sync.run(UUID(sync_id))
+
+
+@shared_task(name="identity.sync_due", soft_time_limit=60, time_limit=90)
+def sync_due() -> None:
+    """Sync once an hour, and hand out what was lost."""
+    for sync_id in directory_sync.due():
+        queue.after_commit("identity.sync_directory", sync_id)

@@ -25,7 +25,7 @@ ROWS = 50
 def rules(request: HttpRequest) -> HttpResponse:
     """The rules for scopes whose people she manages, and a form that asks what they mean for somebody."""
     check_may(request)
-    return show(request, PreviewForm())
+    return show(request, PreviewForm(request.actor))
 
 
 @login_required
@@ -62,7 +62,7 @@ def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def preview(request: HttpRequest) -> HttpResponse:
     """What the rules would mean for a person or for pasted claims; nothing is changed."""
     check_may(request)
-    form = PreviewForm(request.POST)
+    form = PreviewForm(request.actor, request.POST)
     if not form.is_valid():
         return show(request, form, status=422)
     person = form.cleaned_data["username"]

@@ -44,6 +44,8 @@ JOBS: dict[str, Any] = {
     "identity.settle": gettext_lazy("Tell the identity provider of a person"),
     "orders.advance": gettext_lazy("Follow an order"),
     "notices.deliver": gettext_lazy("Send one mail"),
+    "identity.sync_directory": gettext_lazy("Sync the directory"),
+    "identity.sync_due": gettext_lazy("Begin syncs of the directory that are due"),
     "metering.meter": gettext_lazy("Meter and rate"),
     "metering.rate": gettext_lazy("Rate again from an hour on"),
     "metering.sweep": gettext_lazy("Write exports that were lost, and tell of budgets near their limit"),

@@ -57,6 +57,14 @@ EFFECT = {
     "keeps": Look("idle", "check", _("Keeps")),
 }
 
+SYNC = {
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "running": Look("move", "loader-2", _("Reading")),
+    "done": Look("ok", "circle-check", _("Done")),
+    "stopped": Look("wait", "alert-triangle", _("Stopped to ask")),
+    "failed": Look("fail", "alert-triangle", _("Failed")),
+}
+
 STEP = {
     "planned": Look("idle", "circle-dashed", _("Planned")),
     "asked": Look("move", "loader-2", _("Asked")),
@@ -126,6 +134,7 @@ STATES: dict[str, dict[str, Look]] = {
     "scope": SCOPE,
     "effect": EFFECT,
     "provider": PROVIDER,
+    "sync": SYNC,
 }
 
 

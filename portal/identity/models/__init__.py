@@ -4,10 +4,12 @@ from portal.identity.models.local import Factor, RecoveryCode, ResetMail
 from portal.identity.models.providers import IdentityProvider, ProviderDomain, ProviderProtocol, ProviderState
 from portal.identity.models.rules import Compare, MappingRule
 from portal.identity.models.sessions import Session, SessionEnd, SpentToken
-from portal.identity.models.upstream import Feed, Heard, ProviderStep
+from portal.identity.models.upstream import OPEN_SYNCS, DirectorySync, Feed, Heard, ProviderStep, SyncState
 
 __all__ = [
+    "OPEN_SYNCS",
     "Compare",
+    "DirectorySync",
     "Factor",
     "Feed",
     "Heard",
@@ -22,4 +24,5 @@ __all__ = [
     "Session",
     "SessionEnd",
     "SpentToken",
+    "SyncState",
 ]

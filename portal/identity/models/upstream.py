@@ -3,9 +3,11 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from portal.core.journal import OPEN_STATES, StepBase
-from portal.users.models import Identity
+from portal.core.models import Base
+from portal.users.models import Identity, User
 
 
 class ProviderStep(StepBase):
@@ -56,3 +58,44 @@ class Heard(models.Model):
 
     def __str__(self) -> str:
         return self.event
+
+
+class SyncState(models.TextChoices):
+    """How far a sync of the directory is. One that stopped waits for a person to say that so many may leave."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+OPEN_SYNCS = (SyncState.WAITING, SyncState.RUNNING)
+
+
+class DirectorySync(Base):
+    """One look at the whole directory, and what it found; a dry run changes nothing. `may_remove` is what was confirmed."""
+
+    asked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    dry_run = models.BooleanField(default=False)
+    may_remove = models.PositiveIntegerField(null=True)
+    state = models.CharField(max_length=10, choices=SyncState.choices, default=SyncState.WAITING)
+    began_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    counts = models.JSONField(default=dict)
+    leaving = models.JSONField(default=list)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"directory sync {self.pk}"
+
+    @property
+    def label(self) -> str:
+        return str(_("Directory sync"))
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_SYNCS
