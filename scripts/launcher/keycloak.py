@@ -71,6 +71,8 @@ class Keycloak:
         if self.process is not None and self.process.poll() is None:
             end_tree(psutil.Process(self.process.pid), patience_s=patience_s)
             self.process.wait()
+        if self.process is not None:
+            self.end_left()  # a script that was killed leaves its Java
         self.process = None
 
     @property

@@ -130,8 +130,15 @@ def test_what_it_stored_is_there_again_after_kill_9_of_the_script_which_leaves_i
     assert call(f"{server.url}/realms/kept")["realm"] == "kept"
 
 
-def test_the_orphan_of_a_killed_launcher_is_replaced(server: Keycloak) -> None:
+def test_a_stop_after_the_script_was_killed_ends_its_java_and_the_orphan_of_a_killed_launcher_is_replaced(
+    server: Keycloak,
+) -> None:
+    before = family(server)
+    assert server.process is not None
+    server.process.kill()
+    server.process.wait()
     server.stop()
+    assert not alive(before)
     script = (
         "import os, sys; from pathlib import Path; from scripts.launcher.keycloak import Keycloak;"
         "from scripts.launcher.keycloak_home import Distribution;"
