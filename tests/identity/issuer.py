@@ -60,12 +60,12 @@ class Issuer:
             **(header or {}),
         }
         head = {name: value for name, value in head.items() if value is not None}
-        return self.sign(json.dumps(head), json.dumps(self.claims(kind, **changed)), key)
+        return self.sign(json.dumps(head), json.dumps(self.claims(kind, **changed)), key, by=head.get("alg", ""))
 
-    def sign(self, header: str, payload: str, key: Any = None) -> str:
-        """These very texts, signed by an algorithm that fits the key, whatever the header says."""
+    def sign(self, header: str, payload: str, key: Any = None, by: str = "RS256") -> str:
+        """These very texts, truly signed by the key and the algorithm."""
         key = key or self.rsa
-        model = jws.JWSRegistry.algorithms[{"PS256": "PS256", "ES256": "ES256"}.get(key.as_dict().get("alg"), "RS256")]
+        model = jws.JWSRegistry.algorithms[by]
         text = f"{coded(header)}.{coded(payload)}"
         return f"{text}.{coded(model.sign(text.encode(), key))}"
 
