@@ -5,6 +5,7 @@ provider can name a user of another; addresses are never taken as verified; and 
 and joins no two accounts, so who asserts somebody else's address is a stranger with that address.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from portal.identity.models import IdentityProvider, ProviderState
@@ -17,27 +18,22 @@ PROVIDER = "upstream_provider"
 Rep = dict[str, Any]
 
 
-def groups_said(claims: Rep) -> tuple[str, frozenset[str]]:
-    """The alias of the provider that a token's groups are of, and the groups: ("", none) where no provider said any.
+DIRECTORIES = "directories"
+"""The group at Keycloak below which the groups of directories lie, each below one that bears the directory's alias."""
+
+
+def groups_said(claims: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+    """The alias of the provider that a token's groups are of, and the groups: ("", none) where no provider vouched.
 
     A provider's groups are good for its own organization alone, so the alias belongs to each of them.
     """
-    alias, groups = claims.get(PROVIDER), claims.get(GROUPS, [])
-    if isinstance(alias, str) and alias:
-        named = [groups] if isinstance(groups, str) else groups
-        return alias, frozenset(str(name) for name in named) if isinstance(named, list) else frozenset()
-    return _groups_of_directory(claims)
-
-
-def _groups_of_directory(claims: Rep) -> tuple[str, frozenset[str]]:
-    """Groups of a directory lie at Keycloak below one group that is named by its alias, in a place that only it writes."""
-    found = [str(path).split("/") for path in claims.get("groups", []) if str(path).startswith(f"/{DIRECTORIES}/")]
-    named = [parts for parts in found if len(parts) >= 4]
-    alias = named[0][2] if named else ""
-    return alias, frozenset("/".join(parts[3:]) for parts in named if parts[2] == alias)
-
-
-DIRECTORIES = "directories"
+    alias, said = claims.get(PROVIDER), claims.get(GROUPS, [])
+    if not isinstance(alias, str) or not alias:
+        return "", frozenset()
+    named = {str(name) for name in said} if isinstance(said, list) else {str(said)}
+    below, paths = f"/{DIRECTORIES}/{alias}/", claims.get("groups", [])
+    listed = {str(path) for path in paths} if isinstance(paths, list) else set()
+    return alias, frozenset(named | {path.removeprefix(below) for path in listed if path.startswith(below)})
 
 
 def identity_provider(provider: IdentityProvider) -> Rep:
@@ -189,6 +185,17 @@ def person_mappers(provider: IdentityProvider) -> Rep:
         "email": config.get("email_attribute") or "mail",
         "first name": config.get("first_name_attribute") or "givenName",
         "last name": config.get("last_name_attribute") or "sn",
+    }
+
+
+def directory_mapper(provider: IdentityProvider, component_id: str) -> Rep:
+    """Every person of a directory bears its alias, as those who come through a provider do."""
+    return {
+        "name": PROVIDER,
+        "providerId": "hardcoded-attribute-mapper",
+        "providerType": "org.keycloak.storage.ldap.mappers.LDAPStorageMapper",
+        "parentId": component_id,
+        "config": {"user.model.attribute": [PROVIDER], "attribute.value": [provider.alias]},
     }
 
 

@@ -148,8 +148,10 @@ def _bring_directory(keycloak: Any, provider: IdentityProvider) -> None:
 
 def _bring_directory_people(keycloak: Any, provider: IdentityProvider, component_id: str) -> None:
     """Keycloak makes its own mappers with the component; of most directories it takes the whole name for the first."""
-    want = brokered.person_mappers(provider)
-    for mapper in keycloak.get_components({"parent": component_id}):
+    want, have = brokered.person_mappers(provider), keycloak.get_components({"parent": component_id})
+    if brokered.PROVIDER not in {mapper["name"] for mapper in have}:
+        keycloak.create_component(brokered.directory_mapper(provider, component_id))
+    for mapper in have:
         attribute = want.get(mapper["name"])
         if attribute and mapper["config"].get("ldap.attribute") != [attribute]:
             keycloak.update_component(mapper["id"], {**mapper, "config": {**mapper["config"], "ldap.attribute": [attribute]}})

@@ -16,6 +16,7 @@ from portal.core.crypto import Unreadable
 from portal.core.errors import PortalError
 from portal.events.services import record
 from portal.identity import mapping, oidc, sessions
+from portal.identity.brokered import groups_said
 from portal.identity.jwts import BadToken, Token
 from portal.identity.models import Session, SessionEnd, SpentToken
 from portal.identity.oidc import Arrival, NotSignedIn
@@ -133,7 +134,7 @@ def _refresh(user: User, identity: Identity, claims: dict[str, Any]) -> None:
     user.name = one_line(claims.get("name"), 150) or user.name
     user.email = address_in(claims.get("email")) or user.email
     user.save(update_fields=["name", "email"])
-    identity.provider = one_line(claims.get("upstream_provider"), 100)
+    identity.provider = one_line(groups_said(claims)[0], 100)
     identity.claims = _clean({name: said for name, said in claims.items() if name not in OF_THE_TOKEN})
     identity.seen_at = clock.now()
     identity.save(update_fields=["provider", "claims", "seen_at"])

@@ -15,6 +15,7 @@ from portal.access.models import Assignment, Role, Scope, Source
 from portal.core.errors import Invalid, NotFound
 from portal.events.models import Event
 from portal.events.services import event_of, record, record_all
+from portal.identity.brokered import GROUPS, PROVIDER, groups_said
 from portal.identity.claims import Grant, Rule, Rulebook, Said
 from portal.identity.models import Compare, MappingRule
 from portal.tenancy.services import check_open, check_role
@@ -178,10 +179,12 @@ def _said(identities: Iterable[Identity]) -> list[Said]:
     """What the identity service says itself, and beside it what the provider said through which she came, in its own name."""
     found = []
     for each in identities:
-        own = {name: value for name, value in each.claims.items() if not name.startswith("upstream_")}
-        found.append(Said(each.user_id, "", own))
-        if each.provider:
-            found.append(Said(each.user_id, each.provider, {"groups": each.claims.get("upstream_groups")}))
+        found.append(
+            Said(each.user_id, "", {name: said for name, said in each.claims.items() if name not in (GROUPS, PROVIDER)})
+        )
+        alias, groups = groups_said(each.claims)
+        if alias:
+            found.append(Said(each.user_id, alias, {"groups": sorted(groups)}))
     return found
 
 

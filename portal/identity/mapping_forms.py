@@ -32,7 +32,8 @@ class ProviderField(forms.ChoiceField):
         """Choose among those the actor may make rules for."""
         roots = {path.split(".")[0] for path in paths_of(actor, "manage_members")}
         known = IdentityProvider.objects.filter(organization__in=roots).exclude(state=ProviderState.REMOVED)
-        self.choices = [*self.choices, *known.order_by("name").values_list("alias", "name")]
+        own = ("", gettext_lazy("the identity service itself"))
+        self.choices = [own, *known.order_by("name").values_list("alias", "name")]
 
 
 class RuleForm(forms.Form):

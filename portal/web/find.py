@@ -5,14 +5,13 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from portal.identity.domains import provider_for
 from portal.identity.provider_forms import FindForm
 from portal.web.signin import safe_target
-
-LOGIN = "/auth/login/"
 
 
 @never_cache
@@ -24,7 +23,7 @@ def find(request: HttpRequest) -> HttpResponse:
     """
     form, query = FindForm(request.POST), {"next": safe_target(request)}
     if not settings.KEYCLOAK_URL or not form.is_valid():
-        return redirect(f"/signin/?{urlencode(query)}")
+        return redirect(f"{reverse('signin')}?{urlencode(query)}")
     provider = provider_for(form.cleaned_data["email"])
-    onward = f"{LOGIN}?{urlencode({**query, 'idp': provider.alias} if provider else query)}"
+    onward = f"{reverse('auth-login')}?{urlencode({**query, 'idp': provider.alias} if provider else query)}"
     return render(request, "registration/onward.html", {"onward": onward})

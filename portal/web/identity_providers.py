@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -27,7 +28,6 @@ from portal.identity.protocols import PROTOCOLS, Protocol, check_label, in_words
 from portal.identity.provider_forms import NewProviderForm, ProviderForm, answers, config_form, secret_form
 from portal.users.actor import Actor
 from portal.web.events import page_number
-from portal.web.find import LOGIN
 from portal.web.states import Look, look_of
 
 ROWS = 50
@@ -240,7 +240,7 @@ def is_moving(found: IdentityProvider) -> bool:
 
 def test_url(found: IdentityProvider) -> str:
     """Where to try it. A directory has no page of its own: its people type their name at Keycloak's."""
-    return settings.PUBLIC_URL + LOGIN + ("" if found.protocol == "ldap" else f"?idp={found.alias}")
+    return settings.PUBLIC_URL + reverse("auth-login") + ("" if found.protocol == "ldap" else f"?idp={found.alias}")
 
 
 def names() -> dict[str, str]:

@@ -9,8 +9,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session as StoredSession
 from django.test import RequestFactory
 
+from portal.access.models import Assignment, Role
 from portal.core import clock
-from portal.identity import federated, housekeeping, sessions
+from portal.identity import federated, housekeeping, mapping, sessions
 from portal.identity.jwts import BadToken, Token
 from portal.identity.models import Session, SessionEnd, SpentToken
 from portal.identity.oidc import Arrival, NotSignedIn
@@ -84,11 +85,21 @@ def test_an_address_that_is_none_changes_nothing(world, wrong):
 
 def test_odd_claims_are_kept_readable(world):
     groups = ["/a\x00b", {"c\x00": ["\x00"]}, 7, None]
-    arrive(groups=groups, name="Zoe\x00\u202e Zander\n" * 40, identity_provider="corp\x00")
+    arrive(groups=groups, name="Zoe\x00\u202e Zander\n" * 40)
     identity = Identity.objects.get()
     assert identity.claims["groups"] == ["/ab", {"c": [""]}, 7, None]
-    assert (identity.provider, len(identity.user.name)) == ("corp", 150)
+    assert (identity.provider, len(identity.user.name)) == ("", 150)
     assert "\u202e" not in identity.user.name
+
+
+def test_what_her_provider_says_gives_what_rules_say_in_its_name_and_nothing_else(world):
+    viewer = Role.objects.get(key="viewer", scope=None)
+    mapping.add_rule(world.retail, viewer, value="staff", provider="corp", actor=world.actor("erin"))
+    mapping.add_rule(world.web, viewer, value="staff", actor=world.actor("erin"))
+    zoe = arrive(groups=["/cloud/admins"], upstream_groups=["staff\x00", "readers"], upstream_provider="corp")
+    identity = Identity.objects.get(user=zoe)
+    assert (identity.provider, identity.claims["upstream_groups"]) == ("corp", ["staff", "readers"])
+    assert [row.scope for row in Assignment.objects.filter(user=zoe)] == [world.retail]
 
 
 def test_a_disabled_person_gets_no_session(world):

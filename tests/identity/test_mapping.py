@@ -91,7 +91,7 @@ def test_two_providers_of_one_person_are_each_believed_for_themselves(world, zoe
     identity = known(zoe, provider="corp")
     mapping.apply(zoe.identities.all(), actor=Actor.system())
     assert mapped(zoe) == set(), "groups of the identity service itself are not the provider's word"
-    identity.claims = {"upstream_groups": ["/cloud/admins"]}
+    identity.claims = {"upstream_provider": "corp", "upstream_groups": ["/cloud/admins"]}
     identity.save()
     mapping.apply(zoe.identities.all(), actor=Actor.system())
     assert mapped(zoe) == {("viewer", "Retail")}

@@ -360,10 +360,8 @@ class TestWhoseGroups:
     def test_groups_belong_to_the_provider_that_said_them(self):
         said = {"upstream_provider": "corp", "upstream_groups": ["admins", "staff"], "groups": ["/directories/x/admins"]}
         assert groups_said(said) == ("corp", frozenset({"admins", "staff"}))
-        assert groups_said({"groups": ["/directories/lab/readers", "/directories/lab/a/b", "/cloud/admins"]}) == (
-            "lab",
-            frozenset({"readers", "a/b"}),
-        )
+        said = {"upstream_provider": "lab", "groups": ["/directories/lab/readers", "/directories/x/b", "/cloud/admins"]}
+        assert groups_said(said) == ("lab", frozenset({"readers"}))
 
     @pytest.mark.parametrize(
         "claims", [{}, {"groups": ["/cloud/admins"]}, {"upstream_groups": ["admins"]}, {"upstream_provider": 5}]
