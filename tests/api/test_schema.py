@@ -50,6 +50,7 @@ def test_creating_acts_say_that_they_take_a_key(caller):
     }
     assert keyed == {
         "orders_create": True,
+        "identity_providers_create": False,
         "connections_create": False,
         "exports_create": False,
         "tokens_create": False,
