@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.db.models import Q
@@ -30,7 +31,7 @@ class ProviderField(forms.ChoiceField):
 
     def offer(self, actor: Actor) -> None:
         """Choose among those the actor may make rules for."""
-        roots = {path.split(".")[0] for path in paths_of(actor, "manage_members")}
+        roots = {UUID(path.split(".")[0]) for path in paths_of(actor, "manage_members")}
         known = IdentityProvider.objects.filter(organization__in=roots).exclude(state=ProviderState.REMOVED)
         own = ("", gettext_lazy("the identity service itself"))
         self.choices = [own, *known.order_by("name").values_list("alias", "name")]
