@@ -12,9 +12,9 @@ from django.views.decorators.http import require_POST
 
 from portal.access.queries import roles_of
 from portal.core.errors import Invalid
-from portal.identity import factors, fresh, services, tokens
+from portal.identity import factors, fresh, services, sessions, tokens
 from portal.identity.forms import TokenForm
-from portal.identity.sessions import living_of
+from portal.identity.models import SessionEnd
 from portal.web.devices import device_of
 from portal.web.live import privileged
 
@@ -62,6 +62,7 @@ def end_session(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Sign her out in one browser; where it is this one, she is out here."""
     services.end_session(pk, actor=request.actor)
     if str(pk) == request.actor.auth.session:
+        sessions.end(request)
         return redirect("signin")
     messages.success(request, _("That browser is signed out at its next click."))
     return redirect("/profile/#session")
@@ -72,6 +73,7 @@ def end_session(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """Sign her out everywhere, here too."""
     services.sign_out_everywhere(actor=request.actor)
+    sessions.end(request, why=SessionEnd.EVERYWHERE)
     messages.success(request, _("Every session has ended. Sign in again."))
     return redirect("signin")
 
@@ -79,7 +81,10 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest, form: TokenForm, *, made: str | None = None, status: int = 200) -> HttpResponse:
     """The whole page; `made` is the plain text of a token just made."""
     actor = request.actor
-    living = [(row, device_of(row.agent), str(row.pk) == actor.auth.session) for row in living_of(actor.user)[:MOST_SESSIONS]]
+    living = [
+        (row, device_of(row.agent), str(row.pk) == actor.auth.session)
+        for row in sessions.living_of(actor.user)[:MOST_SESSIONS]
+    ]
     context = {"roles": roles_of(actor), "tokens": tokens.tokens_of(actor), "sessions": living, "form": form, "made": made}
     context["ways"] = factors.ways_of(actor)
     return render(request, "identity/profile.html", context, status=status)

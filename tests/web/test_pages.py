@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from portal.access.models import Scope, ScopeKind
 from portal.events.services import record
 from portal.users.models import User
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, give, person
 
 LISTS = ["/scopes/", "/events/", "/notices/", "/profile/"]
 MOST_QUERIES = 12
@@ -25,7 +25,8 @@ def test_every_page_opens_for_every_role_in_few_queries(world, signed_in, name, 
     ) as queries:
         answer = browser.get(url)
     assert answer.status_code == 200
-    assert len(queries) <= MOST_QUERIES, "\n".join(query["sql"] for query in queries)
+    most = MOST_QUERIES + (url == "/profile/")  # the profile is no list: it gathers four of them, one query each
+    assert len(queries) <= most, "\n".join(query["sql"] for query in queries)
 
 
 @pytest.mark.parametrize("url", ["/", *LISTS])
@@ -79,7 +80,9 @@ def test_a_person_without_a_role_is_told_what_to_do(client, world):
     ],
 )
 def test_an_empty_page_says_what_comes_and_where_to_go(world, signed_in, url, text, step):
-    page = signed_in("mallory").get(url).content.decode()
+    world.people["olga"] = person("olga")
+    give(world.people["olga"], "auditor", world.other)
+    page = signed_in("olga").get(url).content.decode()
     assert text in page
     assert step in page
 
