@@ -9,6 +9,7 @@ from portal.approvals.models import Approval
 from portal.events.services import record
 from portal.metering.services import request_export
 from portal.notices.services import notify
+from tests.identity.upstream import oidc as provider_of
 
 CAST = ["alice", "bob", "carol", "dave", "erin"]
 NOBODY = frozenset()
@@ -32,6 +33,7 @@ def things(market, world):
         "connection": market.aws.pk,
         "export": export.pk,
         "people": world.alice.pk,
+        "identity-provider": provider_of(world).pk,
     }
 
 
@@ -48,6 +50,7 @@ READS = [
     ("connections/{connection}/", {"carol", "dave", "erin"}),
     ("exports/{export}/", {"carol", "erin"}),
     ("people/{people}/", {"erin"}),
+    ("identity-providers/{identity-provider}/", {"erin"}),
 ]
 ACTS = [
     ("POST", "offerings/{offering}/quote/", "quote", ALL, 200),

@@ -79,7 +79,23 @@ def test_a_missing_word_is_found_when_written_and_not_by_the_reader(world):
 
 
 WORDS = dict.fromkeys(
-    ("label", "scope", "role", "state", "note", "reason", "advice", "date", "days", "percent", "used", "limit"), "3"
+    (
+        "label",
+        "scope",
+        "role",
+        "state",
+        "note",
+        "reason",
+        "advice",
+        "date",
+        "days",
+        "percent",
+        "used",
+        "limit",
+        "tries",
+        "error",
+    ),
+    "3",
 )
 
 
