@@ -12,6 +12,7 @@ from portal.core.models import Base
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
 MOST_FAILURES = 8
+MOST_DOUBLINGS = 16  # the wait no longer grows long before, and one doubled a thousand times is no time at all
 
 
 class StepState(models.TextChoices):
@@ -93,5 +94,5 @@ class StepBase(Base):
 
 def back_off(failures: int) -> timedelta:
     """Doubling from five seconds to ten minutes, with up to a quarter of jitter."""
-    wait: timedelta = min(FIRST_WAIT * 2 ** max(failures - 1, 0), LONGEST_WAIT)
+    wait: timedelta = min(FIRST_WAIT * 2 ** min(max(failures - 1, 0), MOST_DOUBLINGS), LONGEST_WAIT)
     return wait * (1 + random.random() / 4)  # noqa: S311 - jitter, not a secret

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from portal.core import clock, crypto, money, outbound, parcels, schema
 from portal.core.errors import Invalid, Refused
 from portal.core.forms import SchemaForm
+from portal.core.journal import back_off
 from portal.core.models import Parcel, new_id
 
 SERVER = {
@@ -39,6 +40,13 @@ def test_the_shares_of_a_split_add_up_to_the_whole(amount, weights):
 def test_yen_has_no_minor_unit_and_the_dinar_three():
     assert money.round_money(Decimal("10.5"), "JPY") == 10
     assert money.round_money(Decimal("1.23456"), "BHD") == Decimal("1.235")
+
+
+@pytest.mark.parametrize(
+    ("failures", "least_s"), [(0, 5), (1, 5), (2, 10), (7, 320), (8, 600), (1_100, 600), (32_767, 600), (2**31, 600)]
+)
+def test_a_wait_doubles_up_to_ten_minutes_however_often_it_failed(failures, least_s):
+    assert timedelta(seconds=least_s) <= back_off(failures) <= timedelta(seconds=least_s * 1.25)
 
 
 def test_a_ciphertext_opens_only_for_its_own_row():
