@@ -108,6 +108,13 @@ class Realm:
         code = parse_qs(urlsplit(landed.headers["Location"]).query)["code"][0]
         return self.ask_tokens(grant_type="authorization_code", code=code, redirect_uri=back, code_verifier=verifier)
 
+    def userinfo(self, access_token: str) -> dict[str, Any]:
+        """What the realm says of her when asked with this token: that is where her groups are."""
+        headers = {"Authorization": f"Bearer {access_token}"}
+        answer = requests.get(f"{self.issuer}/protocol/openid-connect/userinfo", headers=headers, timeout=30)
+        assert answer.ok, answer.text
+        return dict(answer.json())
+
     def browse(self, person: Person, page: str, *, until: Callable[[requests.Response], bool]) -> requests.Response:
         """From this page on, fill in what Keycloak asks her, in a browser without cookies, up to the answer that is meant."""
         fields = {"username": person.username, "password": person.password, "credentialId": "", "accept": "Yes"}

@@ -16,6 +16,7 @@ from portal.core import clock, queue
 from portal.core.errors import Conflict, Forbidden, NotFound, PortalError
 from portal.events.services import event_of, record, record_all
 from portal.identity import mapping, upstream
+from portal.identity.claims import kept
 from portal.identity.directory import Difference, Known, Person, compare, removes_too_much
 from portal.identity.federated import RESERVED, address_in, one_line
 from portal.identity.models import OPEN_SYNCS, DirectorySync, SyncState
@@ -119,8 +120,9 @@ def perform(sync: DirectorySync, source: Plane) -> None:
 
 
 def _clean(person: Person) -> Person:
-    """As the portal keeps it: text in one line, and an e-mail address that is one."""
-    return replace(person, name=one_line(person.name, 150), email=address_in(person.email))
+    """As the portal keeps it: text in one line, an e-mail address that is one, and no more groups than are kept."""
+    groups = frozenset(kept(person.groups))
+    return replace(person, name=one_line(person.name, 150), email=address_in(person.email), groups=groups)
 
 
 def _known() -> list[Known]:

@@ -1,6 +1,7 @@
 """People whom a provider vouches for: known by issuer and subject, made when first seen, signed out when it says so."""
 
 import hashlib
+import math
 import re
 import unicodedata
 from typing import Any
@@ -16,7 +17,8 @@ from portal.core.crypto import Unreadable
 from portal.core.errors import PortalError
 from portal.events.services import record
 from portal.identity import mapping, oidc, sessions
-from portal.identity.brokered import groups_said
+from portal.identity.brokered import GROUPS, groups_said
+from portal.identity.claims import MOST_GROUPS, kept
 from portal.identity.jwts import BadToken, Token
 from portal.identity.models import Session, SessionEnd, SpentToken
 from portal.identity.oidc import Arrival, NotSignedIn
@@ -27,6 +29,7 @@ from portal.users.models import Identity, User
 OF_THE_TOKEN = frozenset(
     ("iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "typ", "sid", "nonce", "at_hash", "c_hash", "acr", "auth_time")
 )
+LISTS = ("groups", GROUPS)
 RESERVED = frozenset({"system"})
 TRIES = 5
 
@@ -38,12 +41,12 @@ def sign_in(request: HttpRequest, arrival: Arrival) -> Actor:
     Roles that rules give are brought in step with what is said of her now.
     An e-mail address or a name proves nothing: somebody else who has the same stays somebody else.
     """
-    identity, is_new = _identity_of(arrival.token)
+    identity, is_new = _identity_of(arrival)
     user = User.objects.select_for_update().get(pk=identity.user_id)
     if not user.is_active:
         said = _("Your access here has ended. Whoever manages your organization can open it again.")
         raise NotSignedIn(said, reason="disabled", user=user)
-    _refresh(user, identity, arrival.token.claims)
+    _refresh(user, identity, arrival.claims)
     actor = sessions.begin(
         request,
         user,
@@ -56,6 +59,8 @@ def sign_in(request: HttpRequest, arrival: Arrival) -> Actor:
     if is_new:
         record("identity.create_account", user, actor=actor, provider=identity.provider)
     event = record("identity.sign_in", user, actor=actor, provider=identity.provider)
+    for name, count in _too_many(arrival.claims):
+        record("identity.cut_groups", user, actor=actor, cause=event, claim=name, said=count, kept=MOST_GROUPS)
     mapping.apply([identity], actor=Actor.system(actor.correlation_id), cause=event)
     return actor
 
@@ -97,25 +102,26 @@ def end_by_provider(token: Token, *, actor: Actor) -> int:
     return sessions.end_all(Session.objects.filter(pk__in=list(named.values_list("pk", flat=True))), why=SessionEnd.PROVIDER)
 
 
-def _identity_of(token: Token) -> tuple[Identity, bool]:
+def _identity_of(arrival: Arrival) -> tuple[Identity, bool]:
     """Her identity, and whether it is new. Two first sign-ins at once make one person: the second finds the first's."""
+    token = arrival.token
     for _attempt in range(TRIES):
         known = Identity.objects.filter(issuer=token.issuer, subject=token.subject).first()
         if known:
             return known, False
         try:
             with transaction.atomic():
-                return _new_person(token), True
+                return _new_person(arrival), True
         except IntegrityError:
             continue
     raise NotSignedIn(_("Too many people arrived at once. Sign in again."), reason="no free name")
 
 
-def _new_person(token: Token) -> Identity:
-    user = User(username=_free_name(one_line(token.claims.get("preferred_username"), 150)))
+def _new_person(arrival: Arrival) -> Identity:
+    user = User(username=_free_name(one_line(arrival.claims.get("preferred_username"), 150)))
     user.set_unusable_password()
     user.save(force_insert=True)
-    return Identity.objects.create(user=user, issuer=token.issuer, subject=token.subject)
+    return Identity.objects.create(user=user, issuer=arrival.token.issuer, subject=arrival.token.subject)
 
 
 def _free_name(wanted: str) -> str:
@@ -135,7 +141,7 @@ def _refresh(user: User, identity: Identity, claims: dict[str, Any]) -> None:
     user.email = address_in(claims.get("email")) or user.email
     user.save(update_fields=["name", "email"])
     identity.provider = one_line(groups_said(claims)[0], 100)
-    identity.claims = _clean({name: said for name, said in claims.items() if name not in OF_THE_TOKEN})
+    identity.claims = _kept({name: said for name, said in claims.items() if name not in OF_THE_TOKEN})
     identity.seen_at = clock.now()
     identity.save(update_fields=["provider", "claims", "seen_at"])
 
@@ -156,10 +162,23 @@ def address_in(value: Any) -> str:
     return text if len(text) <= 254 else ""
 
 
+def _kept(claims: dict[str, Any]) -> dict[str, Any]:
+    cleaned: dict[str, Any] = _clean(claims)
+    return cleaned | {name: kept(cleaned[name]) for name in LISTS if name in cleaned}
+
+
+def _too_many(claims: dict[str, Any]) -> list[tuple[str, int]]:
+    """The lists that were longer than what is kept of them, and how long."""
+    said = {name: len(claims[name]) for name in LISTS if isinstance(claims.get(name), list)}
+    return [(name, count) for name, count in said.items() if count > MOST_GROUPS]
+
+
 def _clean(value: Any) -> Any:
-    """The same without NUL, which PostgreSQL keeps in no text."""
+    """The same without what PostgreSQL keeps in no JSON: NUL, half characters, numbers that are none."""
     if isinstance(value, dict):
         return {_clean(name): _clean(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_clean(part) for part in value]
-    return value.replace("\x00", "") if isinstance(value, str) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.replace("\x00", "").encode(errors="replace").decode() if isinstance(value, str) else value

@@ -15,7 +15,6 @@ from portal.identity.directory import Person
 from portal.identity.plane import FeedName
 
 TIMEOUT_S = 10
-MOST_GROUPS = 10_000
 WHOLE = 1_000_000
 NOBODY = "User not found"
 
@@ -46,7 +45,7 @@ class Plane:
         _ask("post", _path(subject, "/logout"), data="")
 
     def groups(self, subject: str) -> list[str]:
-        found = _ask("get", _path(subject, "/groups"), max=MOST_GROUPS)
+        found = _ask("get", _path(subject, "/groups"), max=WHOLE, briefRepresentation="true")
         return [] if found is None else sorted(group["path"] for group in found.json())
 
     def directory(self) -> Iterator[Person]:

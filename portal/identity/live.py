@@ -37,7 +37,7 @@ def ask_provider(actor: Actor) -> None:
     or one that says nothing about her. One call a session: what comes back renews the next one.
     """
     session_id = _session_id(actor)
-    living = Session.objects.select_related("identity").filter(ended_at=None)
+    living = Session.objects.select_related("identity").defer("identity__claims").filter(ended_at=None)
     session = living.filter(pk=session_id).first() if session_id else None
     if session is None or session.identity is None:
         return

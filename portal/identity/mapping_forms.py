@@ -81,7 +81,7 @@ class PreviewForm(forms.Form):
         max_length=MOST,
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
         help_text=gettext_lazy(
-            'As JSON, the body of an ID token: {"groups": ["/cloud/admins"]}. With a person: instead of hers.'
+            'As JSON, as they are said at a sign-in: {"groups": ["/cloud/admins"]}. With a person: instead of hers.'
         ),
     )
 

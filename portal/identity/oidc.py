@@ -16,7 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.core.errors import PortalError, Unavailable
+from portal.identity import userinfo
 from portal.identity.jwts import BadToken, Token, issuer, read_id_token
+from portal.identity.userinfo import BadUserInfo
 
 SCOPE = "openid profile email organization:*"
 TIMEOUT_S = 5
@@ -35,9 +37,10 @@ class NotSignedIn(PortalError):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Who came back, with the tokens that her session keeps, and where she was heading."""
+    """Who came back, what is said of her, where she was heading, and the tokens that her session keeps."""
 
     token: Token
+    claims: dict[str, Any] = field(repr=False)
     target: str
     id_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -90,7 +93,7 @@ def begin(request: HttpRequest, *, target: str, provider: str = "") -> str:
 
 
 def finish(request: HttpRequest) -> Arrival:
-    """Trade the code of this request for her tokens, once; raises NotSignedIn, or Unavailable."""
+    """Trade the code of this request for her tokens and what is said of her, once; raises NotSignedIn, or Unavailable."""
     realm, state = _realm(), request.GET.get("state", "")
     begun = realm.framework.get_state_data(request.session, state)
     if not begun:
@@ -101,20 +104,21 @@ def finish(request: HttpRequest) -> Arrival:
     if refusal := request.GET.get("error"):
         realm.framework.clear_state_data(request.session, state)
         denied = refusal == "access_denied"
-        said = _("You did not go on at your organization.") if denied else _("Your organization refused the sign-in.")
-        raise NotSignedIn(said, reason=f"the provider said {refusal!r:.60}")
+        why = _("You did not go on at your organization.") if denied else _("Your organization refused the sign-in.")
+        raise NotSignedIn(why, reason=f"the provider said {refusal!r:.60}")
     try:
         tokens = realm.authorize_access_token(request)
+        token = tokens.get("userinfo")
+        if not isinstance(token, Token):
+            raise NotSignedIn(_("Your organization did not say who you are."), reason="no ID token")
+        said = userinfo.ask(tokens["access_token"], subject=token.subject)
     except requests.RequestException as error:
         raise Unavailable(_("The sign-in of your organization stopped answering.")) from error
-    except BadToken as error:
+    except (BadToken, BadUserInfo) as error:
         raise NotSignedIn(_("What your organization said of you cannot be trusted."), reason=str(error)) from error
     except (AuthlibBaseError, ValueError, KeyError, TypeError) as error:
         raise NotSignedIn(_("Your organization does not know this sign-in."), reason=_reason(error)) from error
-    token = tokens.get("userinfo")
-    if not isinstance(token, Token):
-        raise NotSignedIn(_("Your organization did not say who you are."), reason="no ID token")
-    return Arrival(token, begun.get("target", "/"), tokens["id_token"], tokens.get("refresh_token", ""))
+    return Arrival(token, token.claims | said, begun.get("target", "/"), tokens["id_token"], tokens.get("refresh_token", ""))
 
 
 def end_url(id_token: str) -> str:

@@ -10,9 +10,12 @@ from django.db.models import QuerySet
 from portal.core import clock, parcels
 from portal.events.services import record
 from portal.identity import mapping, sessions
+from portal.identity.claims import kept
 from portal.identity.models import Session, SessionEnd
 from portal.users.actor import Actor
 from portal.users.models import Identity, User
+
+NAMED = 100
 
 
 @transaction.atomic
@@ -41,12 +44,14 @@ def let_in(identity: Identity, *, cause: Any = "") -> None:
 def claims_changed(identity: Identity, groups: Iterable[str], *, cause: Any = "") -> bool:
     """Keep the groups her provider has her in now, and bring what rules give her in step; whether they are others than before."""
     user, identity = _locked(identity)
-    before, now = set(identity.claims.get("groups", [])), set(groups)
+    before, now = set(kept(identity.claims.get("groups", []))), set(kept(list(groups)))
     if before == now:
         return False
     identity.claims = {**identity.claims, "groups": sorted(now)}
     identity.save(update_fields=["claims"])
-    detail = {"gained": sorted(now - before), "lost": sorted(before - now)}
+    gained, lost = sorted(now - before), sorted(before - now)
+    counts = {"gained_count": len(gained), "lost_count": len(lost)} if len(gained) + len(lost) > NAMED else {}
+    detail = {"gained": gained[:NAMED], "lost": lost[:NAMED], **counts}
     event = record("identity.change_claims", user, actor=Actor.system(), cause=cause, **detail)
     mapping.apply([identity], actor=Actor.system(), cause=event)
     return True

@@ -1,5 +1,6 @@
 """Who a vouched-for person becomes, without a provider: names, addresses, races, and logout by the provider."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ from django.test import RequestFactory
 
 from portal.access.models import Assignment, Role
 from portal.core import clock
-from portal.identity import federated, housekeeping, mapping, sessions
+from portal.events.models import Event
+from portal.identity import federated, housekeeping, mapping, sessions, upstream
+from portal.identity.claims import MOST_GROUPS
 from portal.identity.jwts import BadToken, Token
 from portal.identity.models import Session, SessionEnd, SpentToken
 from portal.identity.oidc import Arrival, NotSignedIn
@@ -31,7 +34,8 @@ def token(subject: str = "s-1", *, sid: str = "sid-1", jti: str = "j-1", **claim
 def arrive(subject: str = "s-1", *, sid: str = "sid-1", **claims: Any) -> User:
     request = RequestFactory().get("/auth/callback", headers={"User-Agent": "curl/8"})
     request.session, request.user, request.actor = SessionStore(), AnonymousUser(), None
-    arrival = Arrival(token(subject, sid=sid, **claims), "/", "the ID token", "the refresh token")
+    proof = token(subject, sid=sid, **claims)
+    arrival = Arrival(proof, proof.claims, "/", "the ID token", "the refresh token")
     return federated.sign_in(request, arrival).user
 
 
@@ -84,12 +88,34 @@ def test_an_address_that_is_none_changes_nothing(world, wrong):
 
 
 def test_odd_claims_are_kept_readable(world):
-    groups = ["/a\x00b", {"c\x00": ["\x00"]}, 7, None]
-    arrive(groups=groups, name="Zoe\x00\u202e Zander\n" * 40)
+    odd = ["/a\x00b", {"c\x00": ["\x00"]}, 7, None, "\ud83d", math.inf, -math.inf, math.nan]
+    arrive(odd=odd, groups=odd, upstream_groups="staff", name="Zoe\x00\u202e Zander\n" * 40)
     identity = Identity.objects.get()
-    assert identity.claims["groups"] == ["/ab", {"c": [""]}, 7, None]
+    assert identity.claims["odd"] == ["/ab", {"c": [""]}, 7, None, "?", None, None, None]
+    assert (identity.claims["groups"], identity.claims["upstream_groups"]) == (["/ab", "?"], ["staff"])
     assert (identity.provider, len(identity.user.name)) == ("", 150)
     assert "\u202e" not in identity.user.name
+
+
+def test_of_more_groups_than_are_kept_the_same_first_ones_count_and_it_is_on_record(world):
+    viewer = Role.objects.get(key="viewer", scope=None)
+    mapping.add_rule(world.web, viewer, value="/g00000", actor=world.actor("erin"))
+    mapping.add_rule(world.retail, viewer, value="/g10000", actor=world.actor("erin"))
+    paths = [f"/g{number:05}" for number in range(MOST_GROUPS + 2)]
+    zoe = arrive(groups=paths[::-1], upstream_groups=paths[:MOST_GROUPS])
+    identity = Identity.objects.get(user=zoe)
+    assert identity.claims["groups"] == paths[:MOST_GROUPS]
+    assert [row.scope for row in Assignment.objects.filter(user=zoe)] == [world.web]
+    cut = Event.objects.get(action="identity.cut_groups")
+    assert (cut.target_id, cut.detail) == (str(zoe.pk), {"claim": "groups", "said": MOST_GROUPS + 2, "kept": MOST_GROUPS})
+    assert not upstream.claims_changed(identity, paths), "and a later reading moves nothing"
+
+
+def test_a_great_move_is_on_record_by_its_first_names_and_its_number(world):
+    identity = Identity.objects.get(user=arrive(groups=["/old"]))
+    assert upstream.claims_changed(identity, [f"/g{number:05}" for number in range(5_000)])
+    detail = Event.objects.get(action="identity.change_claims").detail
+    assert (len(detail["gained"]), detail["gained_count"], detail["lost"]) == (upstream.NAMED, 5_000, ["/old"])
 
 
 def test_what_her_provider_says_gives_what_rules_say_in_its_name_and_nothing_else(world):
@@ -98,7 +124,7 @@ def test_what_her_provider_says_gives_what_rules_say_in_its_name_and_nothing_els
     mapping.add_rule(world.web, viewer, value="staff", actor=world.actor("erin"))
     zoe = arrive(groups=["/cloud/admins"], upstream_groups=["staff\x00", "readers"], upstream_provider="corp")
     identity = Identity.objects.get(user=zoe)
-    assert (identity.provider, identity.claims["upstream_groups"]) == ("corp", ["staff", "readers"])
+    assert (identity.provider, identity.claims["upstream_groups"]) == ("corp", ["readers", "staff"])
     assert [row.scope for row in Assignment.objects.filter(user=zoe)] == [world.retail]
 
 

@@ -1,5 +1,6 @@
 """Sign-in with a real Keycloak: there and back, who it makes of whom, and what ends it."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,13 @@ from django.test import Client
 from portal.access.models import Role
 from portal.core import clock
 from portal.events.models import Event
-from portal.identity import jwts, keys, mapping, oidc, sessions
+from portal.identity import jwts, keys, mapping, oidc, sessions, userinfo
 from portal.identity.models import Session, SessionEnd
 from portal.users.models import Identity, User
 from tests.cast import give
 from tests.identity.ear import Ear
-from tests.realms import PASSWORD
+from tests.identity.saying import saying
+from tests.realms import NOBODY, PASSWORD
 from tests.scripted import Visitor, words
 
 
@@ -220,9 +222,38 @@ def test_a_code_of_another_sign_in_is_refused(zoe, realm):
 
 
 def test_a_token_over_eight_kilobytes_is_refused_with_the_cause_on_record(zoe, realm):
-    realm.person("zoe", groups=[f"/{'g' * 80}-{number}" for number in range(80)])
-    refused(zoe.portal, zoe.way_back("zoe", PASSWORD))
+    portal = realm.admin.get_client_id(settings.KEYCLOAK_CLIENT_ID)
+    said = {"claim.name": "long", "claim.value": "x" * 9000, "jsonType.label": "String", "id.token.claim": "true"}
+    mapper = {"name": "long", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": said}
+    realm.admin.add_mapper_to_client(portal, mapper)
+    try:
+        refused(zoe.portal, zoe.way_back("zoe", PASSWORD))
+    finally:
+        made = next(each for each in realm.admin.get_mappers_from_client(portal) if each["name"] == "long")
+        realm.admin.remove_client_mapper(portal, made["id"])
     assert events("identity.sign_in")[-1][1] == "over 8192 bytes"
+
+
+@pytest.mark.parametrize("answer", ["another person", "a page", "too much", "nobody there", "too late"])
+def test_what_is_said_of_her_must_be_said_of_her_and_plainly(zoe, realm, monkeypatch, answer):
+    outcomes = {"nobody there": (503, "unavailable"), "too late": (503, "unavailable")}
+    outcomes |= {"another person": (400, "userinfo is about another person")}
+    outcomes |= {"a page": (400, "userinfo is 'text/html', not JSON"), "too much": (400, "userinfo is over 2097152 bytes")}
+    with saying(json.dumps({"sub": "somebody-else", "groups": ["/cloud/admins"]}).encode()) as said:
+        said.kind = "text/html" if answer == "a page" else "application/json"
+        said.body = b" " * 3_000_000 if answer == "too much" else said.body
+        said.pause_s = 2 if answer == "too late" else 0
+        monkeypatch.setattr(userinfo, "WITHIN_S", 1)
+        monkeypatch.setattr(userinfo, "issuer", lambda: NOBODY if answer == "nobody there" else said.url)
+        page = zoe.sign_in("zoe", PASSWORD)
+    status, reason = outcomes[answer]
+    assert page.status_code == status
+    assert "Nothing was changed." in page.content.decode()
+    assert events("identity.sign_in") == [("refused", reason)]
+    assert not Identity.objects.exists()
+    assert not Session.objects.exists()
+    monkeypatch.undo()
+    assert Visitor().sign_in("zoe", PASSWORD).status_code == 302
 
 
 def test_the_session_of_a_browser_does_not_grow_with_every_click(client, world, realm):

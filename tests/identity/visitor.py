@@ -32,7 +32,7 @@ class Visitor:
         self.session.close()
 
     def arrive(self, alias: str = "") -> dict[str, Any]:
-        """Sign in, through a provider where one is named: the claims of the ID token. Stopped says where it ended."""
+        """Sign in, through a provider where one is named: the claims of the ID token and what userinfo adds. Stopped says where it ended."""
         verifier, back = secrets.token_urlsafe(48), f"{settings.PUBLIC_URL}/auth/callback"
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         asked = {"client_id": settings.KEYCLOAK_CLIENT_ID, "response_type": "code", "scope": "openid", "redirect_uri": back}
@@ -43,7 +43,9 @@ class Visitor:
             grant_type="authorization_code", code=found["code"][0], redirect_uri=back, code_verifier=verifier
         )
         part = tokens["id_token"].split(".")[1]
-        return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
+        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        assert not {"groups", "upstream_groups", "upstream_provider"} & claims.keys(), "what grows travels in no token"
+        return claims | self.realm.userinfo(tokens["access_token"])
 
     def _walk(self, url: str, asked: dict[str, str], back: str) -> dict[str, list[str]]:
         """Follow redirects and fill in forms until the browser is sent back to the portal."""

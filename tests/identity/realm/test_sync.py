@@ -335,15 +335,26 @@ def test_without_its_full_scope_the_service_account_may_do_nothing(realm):
     assert realm.service().get_users({"max": 1}) is not None
 
 
-def test_tokens_of_the_pages_name_their_audience_their_type_and_the_groups(realm):
-    carol = realm.person("carol", groups=["/cloud/admins", "/cloud/readers"])
+def test_tokens_of_the_pages_name_their_audience_and_their_type(realm):
+    carol = realm.person("carol")
     tokens = realm.tokens(carol)
     access, identity = claims(tokens["access_token"]), claims(tokens["id_token"])
     header = json.loads(base64.urlsafe_b64decode(tokens["access_token"].split(".")[0] + "=="))
     assert (header["typ"], header["alg"]) == ("at+jwt", "RS256")
     assert (access["aud"], access["sub"]) == ("portal", carol.id)
-    assert set(identity["groups"]) == {"/cloud/admins", "/cloud/readers"}
+    assert (identity["aud"], identity["sub"]) == ("portal", carol.id)
     assert access["exp"] - access["iat"] == 300
+
+
+def test_groups_are_asked_for_and_travel_to_a_cloud_alone(realm):
+    ursula = realm.person("ursula", groups=["/cloud/admins", "/cloud/readers"])
+    tokens = realm.tokens(ursula)
+    said = realm.userinfo(tokens["access_token"])
+    assert (said["sub"], set(said["groups"])) == (ursula.id, {"/cloud/admins", "/cloud/readers"})
+    assert "groups" not in claims(tokens["access_token"]).keys() | claims(tokens["id_token"]).keys()
+    for cloud in ("to-keystone", "to-aws"):
+        exchanged = claims(realm.ask_tokens(**exchange_of(tokens["access_token"]), scope=cloud)["access_token"])
+        assert set(exchanged["groups"]) == {"/cloud/admins", "/cloud/readers"}
 
 
 def test_the_pages_may_ask_whether_their_token_still_stands(realm):
@@ -380,9 +391,11 @@ def test_a_shell_signs_in_with_the_device_flow_and_the_pages_may_exchange_its_to
     grant = "urn:ietf:params:oauth:grant-type:device_code"
     tokens = realm.ask_tokens(client_id="cli", grant_type=grant, device_code=device["device_code"], code_verifier=verifier)
     shell = claims(tokens["access_token"])
-    assert (shell["azp"], shell["aud"], shell["groups"]) == ("cli", "portal", ["/cloud/readers"])
-    keystone = realm.ask_tokens(**exchange_of(tokens["access_token"]), scope="to-keystone", audience="keystone")
-    assert claims(keystone["access_token"])["aud"] == "keystone"
+    assert (shell["azp"], shell["aud"], "groups" in shell) == ("cli", "portal", False)
+    assert realm.userinfo(tokens["access_token"])["groups"] == ["/cloud/readers"]
+    exchanged = realm.ask_tokens(**exchange_of(tokens["access_token"]), scope="to-keystone", audience="keystone")
+    keystone = claims(exchanged["access_token"])
+    assert (keystone["aud"], keystone["groups"]) == ("keystone", ["/cloud/readers"])
 
 
 def test_nobody_signs_in_without_pkce(realm):
