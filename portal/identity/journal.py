@@ -20,7 +20,7 @@ from portal.core.errors import Unavailable, redacted
 from portal.core.journal import OPEN_STATES
 from portal.events.services import record
 from portal.identity import upstream
-from portal.identity.models import ProviderStep
+from portal.identity.models import ProviderStep, Session
 from portal.identity.plane import Plane, issuer, plane
 from portal.notices.services import notify
 from portal.users.actor import Actor
@@ -33,15 +33,20 @@ LONGEST_WAIT = timedelta(minutes=1)
 MOST_COUNTED = 20  # a wait no longer grows long before, and one of thousands could not be kept
 MOST_STEPS = 20
 TOLD_AFTER = 5
+SIGN_OUT = "sign_out"
 
 
 def tell(person: User, *verbs: str) -> None:
     """Write down what our issuer must be told of her, in this order; a worker tells it after the commit."""
-    for identity in Identity.objects.select_for_update().filter(user=person, issuer=issuer()):
-        last: int = identity.steps.aggregate(last=Max("turn"))["last"] or 0
-        steps = [ProviderStep(identity=identity, verb=verb, turn=turn) for turn, verb in enumerate(verbs, last + 1)]
-        ProviderStep.objects.bulk_create(steps)
-        queue.after_commit("identity.settle", identity.pk)
+    for identity in Identity.objects.select_for_update().defer("claims").filter(user=person, issuer=issuer()):
+        _add(identity, *verbs)
+
+
+def tell_end(session: Session) -> None:
+    """The same for one session of hers, where it came from our issuer: what it came from is to end."""
+    ours = Identity.objects.select_for_update().defer("claims").filter(sessions=session, issuer=issuer())
+    for identity in ours if session.sid else ():
+        _add(identity, SIGN_OUT, asked={"sid": session.sid})
 
 
 def settle(identity_id: UUID) -> None:
@@ -68,7 +73,7 @@ def claim(identity_id: UUID) -> ProviderStep | None:
 def carry_out(step: ProviderStep) -> bool:
     """Tell it, outside any transaction, and write down how it went. Whether the next may follow at once."""
     try:
-        VERBS[step.verb](plane(), step.identity.subject)
+        VERBS[step.verb](plane(), step)
     except Unavailable as error:
         _write_failure(step, str(error))
         return False
@@ -98,6 +103,13 @@ def hurry() -> None:
         queue.after_commit("identity.settle", identity_id)
 
 
+def _add(identity: Identity, *verbs: str, asked: dict[str, str] | None = None) -> None:
+    last: int = identity.steps.aggregate(last=Max("turn"))["last"] or 0
+    steps = [ProviderStep(identity=identity, verb=verb, turn=n, asked=asked or {}) for n, verb in enumerate(verbs, last + 1)]
+    ProviderStep.objects.bulk_create(steps)
+    queue.after_commit("identity.settle", identity.pk)
+
+
 @transaction.atomic(durable=True)
 def _write_success(step: ProviderStep) -> bool:
     current = _current(step)
@@ -120,7 +132,7 @@ def _write_failure(step: ProviderStep, error: str) -> None:
     current.mark_later(redacted(error))
     current.due_at = min(current.due_at, clock.now() + LONGEST_WAIT)
     current.save(update_fields=["due_at"])
-    if current.failures == TOLD_AFTER:
+    if current.failures == TOLD_AFTER and current.verb != SIGN_OUT:
         _tell_operators(current, step.identity.user)
 
 
@@ -137,22 +149,39 @@ def _current(step: ProviderStep) -> ProviderStep | None:
     return open_steps().select_for_update().filter(pk=step.pk, tries=step.tries).first()
 
 
-def _disable(provider: Plane, subject: str) -> None:
-    provider.set_enabled(subject, False)
-    if provider.is_enabled(subject):
+def _disable(provider: Plane, step: ProviderStep) -> None:
+    provider.set_enabled(step.identity.subject, False)
+    if provider.is_enabled(step.identity.subject):
         raise Unavailable("It was told to disable the account, and has it enabled.")
 
 
-def _log_out(provider: Plane, subject: str) -> None:
-    provider.end_sessions(subject)
-    if left := provider.sessions(subject):
+def _log_out(provider: Plane, step: ProviderStep) -> None:
+    provider.end_sessions(step.identity.subject)
+    if left := provider.sessions(step.identity.subject):
         raise Unavailable(f"It was told to end her sessions, and has {len(left)}.")
 
 
-def _enable(provider: Plane, subject: str) -> None:
-    provider.set_enabled(subject, True)
-    if not provider.is_enabled(subject):
+def _sign_out(provider: Plane, step: ProviderStep) -> None:
+    """End the sessions that she wanted ended, and none that she begins meanwhile: nothing told later waits for those."""
+    subject, sid = step.identity.subject, step.asked.get("sid")
+    meant = {one for one in provider.sessions(subject) if sid in (None, one)}
+    if meant and sid:
+        provider.end_session(sid)
+    elif meant:
+        provider.end_sessions(subject)
+    if left := meant & set(provider.sessions(subject)):
+        raise Unavailable(f"It was told to end her sessions, and has {len(left)} of them.")
+
+
+def _enable(provider: Plane, step: ProviderStep) -> None:
+    provider.set_enabled(step.identity.subject, True)
+    if not provider.is_enabled(step.identity.subject):
         raise Unavailable("It was told to enable the account, and has none that is enabled.")
 
 
-VERBS: dict[str, Callable[[Plane, str], None]] = {"disable": _disable, "logout": _log_out, "enable": _enable}
+VERBS: dict[str, Callable[[Plane, ProviderStep], None]] = {
+    "disable": _disable,
+    "logout": _log_out,
+    "enable": _enable,
+    SIGN_OUT: _sign_out,
+}

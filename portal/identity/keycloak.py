@@ -44,6 +44,9 @@ class Plane:
     def end_sessions(self, subject: str) -> None:
         _ask("post", _path(subject, "/logout"), data="")
 
+    def end_session(self, sid: str) -> None:
+        _ask("delete", f"sessions/{quote(sid, safe='')}")
+
     def groups(self, subject: str) -> list[str]:
         found = _ask("get", _path(subject, "/groups"), max=WHOLE, briefRepresentation="true")
         return [] if found is None else sorted(group["path"] for group in found.json())

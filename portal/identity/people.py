@@ -100,8 +100,9 @@ def identities_of(person: User) -> list[Identity]:
 
 
 def unconfirmed(person: User) -> list[ProviderStep]:
-    """What her identity provider was told and has not confirmed, oldest first."""
-    return list(journal.open_steps().filter(identity__user=person).order_by("created_at", "turn"))
+    """What her identity provider was told of her being disabled or enabled and has not confirmed, oldest first."""
+    steps = journal.open_steps().filter(identity__user=person).exclude(verb=journal.SIGN_OUT)
+    return list(steps.order_by("created_at", "turn"))
 
 
 def provider_state() -> ProviderState:

@@ -28,6 +28,9 @@ class Plane(Protocol):
     def end_sessions(self, subject: str) -> None:
         """End all of them; no error where there is no such account."""
 
+    def end_session(self, sid: str) -> None:
+        """End this one, which lives."""
+
     def groups(self, subject: str) -> list[str]:
         """The paths of the groups she is in herself, sorted."""
 

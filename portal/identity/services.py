@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.events.services import record
-from portal.identity import factors, halfway, live, lockout, sessions
+from portal.identity import factors, halfway, journal, live, lockout, sessions
 from portal.identity.models import Session, SessionEnd
 from portal.users.actor import Actor, Auth
 from portal.users.models import User, UserKind
@@ -69,21 +69,27 @@ def sign_out(request: HttpRequest, *, actor: Actor) -> None:
 
 @transaction.atomic
 def sign_out_everywhere(*, actor: Actor) -> None:
-    """End every session and token of this person by moving her epoch on."""
+    """End every session and token of this person by moving her epoch on; her sessions at the identity provider end, too."""
     user = User.objects.select_for_update().get(pk=actor.user.pk)
     user.access_epoch += 1
     user.save(update_fields=["access_epoch"])
     sessions.end_all(user.sessions.all(), why=SessionEnd.EVERYWHERE)
+    journal.tell(user, journal.SIGN_OUT)
     record("identity.sign_out_everywhere", user, actor=actor)
 
 
 @transaction.atomic
 def end_session(session_id: UUID, *, actor: Actor) -> None:
-    """End one session of hers at its next request; NotFound where she has none of this id. Ended already, nothing changes."""
+    """End one session of hers at its next request, and the one at the identity provider that it came from; NotFound where
+    she has none of this id. Ended already, nothing changes.
+    """
+    User.objects.select_for_update().get(pk=actor.user.pk)
     hers = Session.objects.filter(pk=session_id, user=actor.user)
-    if not hers.exists():
+    session = hers.first()
+    if session is None:
         raise NotFound
     if sessions.end_all(hers, why=SessionEnd.SIGNED_OUT):
+        journal.tell_end(session)
         record("identity.end_session", actor.user, actor=actor, ended=session_id)
 
 

@@ -39,6 +39,12 @@ class InMemory:
         self.asked.append("logout")
         self.living.pop(subject, None)
 
+    def end_session(self, sid: str) -> None:
+        self._answer()
+        self.asked.append(f"end {sid}")
+        if not self.is_deaf:
+            self.living = {subject: [one for one in sids if one != sid] for subject, sids in self.living.items()}
+
     def groups(self, subject: str) -> list[str]:
         self._answer()
         return sorted(self.group_paths.get(subject, []))

@@ -7,10 +7,11 @@ import pytest
 from portal.core import clock
 from portal.core.journal import StepState
 from portal.events.models import Event
-from portal.identity import journal, people, tasks
-from portal.identity.models import ProviderStep
+from portal.identity import journal, people, services, tasks
+from portal.identity.models import ProviderStep, Session
 from portal.notices.models import Notice
 from portal.users.models import Identity
+from tests.cast import PASSWORD
 from tests.identity.planes import account
 
 
@@ -147,3 +148,87 @@ def test_the_sweep_hands_out_what_was_lost(world, hers, provider, django_capture
     with django_capture_on_commit_callbacks(execute=True):
         tasks.sweep()
     assert sent == [("identity.settle", [str(hers.pk)])]
+
+
+# Sessions that she ends herself
+
+
+def sign_outs():
+    return list(ProviderStep.objects.order_by("turn").values_list("verb", "asked", "state"))
+
+
+def test_a_browser_she_signs_out_is_signed_out_there_and_the_others_are_not(world, hers, provider, through):
+    here, there = through(hers, "one"), through(hers, "two")
+    provider.living["sub-alice"] = ["one", "two", "three"]
+    row = Session.objects.get(sid="two")
+    for _again in range(2):
+        assert here.post(f"/profile/sessions/{row.pk}/end/").status_code == 302
+    journal.settle(hers.pk)
+    assert (here.get("/").status_code, there.get("/").status_code) == (200, 302)
+    assert provider.living["sub-alice"] == ["one", "three"]
+    assert sign_outs() == [("sign_out", {"sid": "two"}, "done")]
+
+
+def test_signing_out_everywhere_ends_all_of_hers_there(world, hers, provider, through):
+    here = through(hers, "one")
+    provider.living["sub-alice"] = ["one", "of another service"]
+    assert here.post("/profile/end-sessions/").status_code == 302
+    journal.settle(hers.pk)
+    assert "sub-alice" not in provider.living
+    assert sign_outs() == [("sign_out", {}, "done")]
+
+
+def test_a_session_that_came_from_elsewhere_or_is_gone_there_asks_for_nothing(world, hers, provider, through, client):
+    client.post("/signin/", {"username": "alice", "password": PASSWORD})
+    other = Identity.objects.create(user=world.alice, issuer="https://another.example", subject="sub-alice")
+    through(other, "one"), through(hers, "")
+    for row in Session.objects.all():
+        services.end_session(row.pk, actor=world.actor("alice"))
+    assert not ProviderStep.objects.exists()
+    through(hers, "ended there")
+    services.end_session(Session.objects.get(sid="ended there").pk, actor=world.actor("alice"))
+    journal.settle(hers.pk)
+    assert (provider.asked, sign_outs()) == ([], [("sign_out", {"sid": "ended there"}, "done")])
+
+
+def test_it_is_ended_when_the_provider_is_back_and_nobody_is_alarmed_meanwhile(world, hers, provider, through):
+    through(hers, "one")
+    provider.living["sub-alice"] = ["one"]
+    provider.is_silent = True
+    services.end_session(Session.objects.get().pk, actor=world.actor("alice"))
+    start = clock.now()
+    for minute in range(10):
+        with clock.travel(start + timedelta(minutes=2 * minute)):
+            journal.settle(hers.pk)
+    assert not Notice.objects.exists()
+    assert people.unconfirmed(world.alice) == []
+    assert people.provider_state().waiting == 1
+    provider.is_silent = False
+    with clock.travel(start + timedelta(hours=1)):
+        journal.settle(hers.pk)
+    assert provider.living["sub-alice"] == []
+
+
+def test_who_signs_in_again_and_again_does_not_keep_her_disabling_waiting(world, hers, provider, monkeypatch):
+    """A sign-out means the sessions that were there; one begun meanwhile is no reason to go on with it."""
+    provider.living["sub-alice"] = ["one"]
+    services.sign_out_everywhere(actor=world.actor("alice"))
+    disable(world)
+    ended = provider.end_sessions
+
+    def sign_in_again(subject):
+        ended(subject)
+        if provider.accounts[subject]:
+            provider.living[subject] = ["begun meanwhile"]
+
+    monkeypatch.setattr(provider, "end_sessions", sign_in_again)
+    journal.settle(hers.pk)
+    assert verbs() == [("sign_out", "done"), ("disable", "done"), ("logout", "done")]
+
+
+def test_one_that_lives_on_there_is_not_confirmed(world, hers, provider, through):
+    through(hers, "one")
+    provider.living["sub-alice"], provider.is_deaf = ["one"], True
+    services.end_session(Session.objects.get().pk, actor=world.actor("alice"))
+    journal.settle(hers.pk)
+    assert ProviderStep.objects.get().error == "It was told to end her sessions, and has 1 of them."

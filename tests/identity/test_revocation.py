@@ -96,6 +96,26 @@ def test_one_session_ended_there_ends_here_and_the_other_lives(world, realm, her
     assert is_out(other)
 
 
+def test_a_browser_she_signs_out_here_is_signed_out_there_and_everywhere_is_everywhere(world, realm, hers, through):
+    identity, here = hers
+    known = realm.person("alice", groups=["/cloud/readers"])
+    tokens = realm.tokens(known)
+    there = through(identity, sid=tokens["session_state"], refresh_token=tokens["refresh_token"])
+    row = Session.objects.get(sid=tokens["session_state"])
+    mine = Session.objects.exclude(pk=row.pk).get(ended_at=None)
+    assert here.post(f"/profile/sessions/{row.pk}/end/").status_code == 302
+    journal.settle(identity.pk)
+    assert not {row.sid} & set(plane().sessions(identity.subject))
+    assert mine.sid in plane().sessions(identity.subject)
+    puller.pull()
+    assert (is_out(here), is_out(there)) == (False, True)
+    realm.tokens(known)
+    assert here.post("/profile/end-sessions/").status_code == 302
+    journal.settle(identity.pk)
+    assert plane().sessions(identity.subject) == []
+    assert not journal.open_steps().exists()
+
+
 def test_a_move_between_groups_there_is_known_here(world, realm, hers):
     identity, _browser = hers
     puller.reread()
