@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from portal.core import clock, parcels
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
-from portal.identity import codes, lockout
+from portal.identity import alerts, codes, lockout
 from portal.identity.models import Factor
 from portal.users.actor import Actor
 from portal.users.models import User
@@ -87,7 +87,8 @@ def remove(request: HttpRequest, proof: str, *, actor: Actor) -> None:
     prove(request, proof, actor=actor)
     with transaction.atomic():
         if Factor.objects.filter(user=actor.user).delete()[0]:
-            record("identity.remove_factor", actor.user, actor=actor)
+            event = record("identity.remove_factor", actor.user, actor=actor)
+            alerts.factor_removed(actor.user, actor=actor, event=event)
 
 
 def make_codes(request: HttpRequest, proof: str, *, actor: Actor) -> UUID:
@@ -117,7 +118,8 @@ def remove_for(username: str, *, actor: Actor) -> User:
     if factor is None:
         raise NotFound(_("Nobody of this name has a second factor."))
     factor.delete()
-    record("identity.remove_factor", factor.user, actor=actor)
+    event = record("identity.remove_factor", factor.user, actor=actor)
+    alerts.factor_removed(factor.user, actor=actor, event=event)
     return factor.user
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from portal.core import clock, queue
 from portal.core.errors import Invalid, NotFound
 from portal.events.services import record
-from portal.identity import lockout, sessions
+from portal.identity import alerts, lockout, sessions
 from portal.identity.factors import check_local
 from portal.identity.models import Factor, ResetMail, SessionEnd
 from portal.users.actor import Actor, Auth
@@ -51,7 +51,8 @@ def change_password(request: HttpRequest, old: str, new: str, *, actor: Actor) -
     with transaction.atomic():
         user = _set(actor.user.pk, new)
         sessions.go_on(request, user)
-        record("identity.change_password", user, actor=actor)
+        event = record("identity.change_password", user, actor=actor)
+        alerts.password_changed(user, actor=actor, event=event)
 
 
 @transaction.atomic
@@ -89,7 +90,8 @@ def reset_password(request: HttpRequest, pk: UUID, token: str, new: str) -> None
     Factor.objects.filter(user=user).update(failures=0, waits_until=None)
     lockout.forget(request, user.username)
     actor = Actor(user, Auth("reset_link", address=sessions.address_of(request)), correlation_id=_correlation(request))
-    record("identity.reset_password", user, actor=actor)
+    event = record("identity.reset_password", user, actor=actor)
+    alerts.password_changed(user, actor=actor, event=event)
 
 
 def check_new(password: str, user: User, *, field: str) -> None:

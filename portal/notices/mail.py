@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from portal.core import clock
+from portal.notices.messages import message_of
 from portal.notices.models import Delivery, Sending
 
 LEASE = timedelta(minutes=5)
@@ -61,6 +62,7 @@ def mail_of(delivery: Delivery) -> EmailMultiAlternatives:
             "notice": notice,
             "person": notice.user,
             "link": urljoin(settings.PUBLIC_URL, notice.url) if notice.url else settings.PUBLIC_URL,
+            "always": message_of(notice.topic).always,
             "preferences": urljoin(settings.PUBLIC_URL, "/notices/"),
         }
         mail = EmailMultiAlternatives(

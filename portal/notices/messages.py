@@ -18,12 +18,16 @@ COUNTS = ("days",)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`about` names the topic on the preferences page, `title` is one line, `body` says what it means for her."""
+    """`about` names the topic on the preferences page, `title` is one line, `body` says what it means for her.
+
+    What is told `always` has no switch: whoever got into her account would turn it off first.
+    """
 
     about: Any
     title: Any
     body: Any
     mail: bool = True
+    always: bool = False
 
 
 MESSAGES: Mapping[str, Message] = {
@@ -125,6 +129,24 @@ MESSAGES: Mapping[str, Message] = {
         _("A budget reached a mark"),
         _("%(label)s reached %(percent)s %% of its budget"),
         _("Used so far: %(used)s of %(limit)s."),
+    ),
+    "password_changed": Message(
+        _("My password was changed"),
+        _("Your password was changed"),
+        _(
+            "On %(date)s, from %(address)s. Your other sessions and your tokens have ended. If it was not you, have a link for a "
+            "new password sent to you from the sign-in page now, and tell whoever manages your organization."
+        ),
+        always=True,
+    ),
+    "factor_removed": Message(
+        _("My second factor was removed"),
+        _("Your second factor was removed"),
+        _(
+            "On %(date)s. Your password alone signs you in from now on. If you did not want this, change your password and set up "
+            "a second factor again on your profile, and tell whoever manages your organization."
+        ),
+        always=True,
     ),
     "provider_behind": Message(
         _("The identity provider does not confirm that somebody was disabled"),

@@ -32,7 +32,7 @@ def notices_of(actor: Actor) -> QuerySet[Notice]:
 
 
 def switches_of(actor: Actor) -> list[Switch]:
-    """Every topic with her switches as they stand."""
+    """Every topic that can be switched, with her switches as they stand."""
     moved = {(row.topic, row.channel): row.is_on for row in Preference.objects.filter(user=actor.user)}
     return [
         Switch(
@@ -42,4 +42,5 @@ def switches_of(actor: Actor) -> list[Switch]:
             moved.get((topic, Channel.MAIL), message.mail),
         )
         for topic, message in MESSAGES.items()
+        if not message.always
     ]

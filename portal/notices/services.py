@@ -29,7 +29,7 @@ def notify(
     words = text_params({"label": target.label, **params})
     _ = say(message.title, words), say(message.body, words)  # a missing parameter is found here, not by the reader
     people = addressees(users, actor)
-    off, on = _switches(people, topic)
+    off, on = (set(), set()) if message.always else _switches(people, topic)
     notices = [
         Notice(
             user=person,
@@ -83,7 +83,7 @@ def mark_all_read(*, actor: Actor, until: datetime | None = None) -> int:
 
 def set_preference(topic: str, channel: str, is_on: bool, *, actor: Actor) -> Preference:
     """Move one of her own switches."""
-    if topic not in MESSAGES or channel not in Channel.values:
+    if topic not in MESSAGES or MESSAGES[topic].always or channel not in Channel.values:
         raise Invalid(fields={"topic": [f"{topic} {channel}"]})
     preference, _ = Preference.objects.update_or_create(
         user=actor.user, topic=topic, channel=channel, defaults={"is_on": is_on}
