@@ -16,7 +16,7 @@ from portal.core import clock
 from portal.core.crypto import Unreadable
 from portal.core.errors import PortalError
 from portal.events.services import record
-from portal.identity import mapping, oidc, sessions
+from portal.identity import mapping, oidc, scim_links, sessions
 from portal.identity.brokered import GROUPS, groups_said
 from portal.identity.claims import MOST_GROUPS, kept
 from portal.identity.jwts import BadToken, Token
@@ -118,13 +118,15 @@ def _identity_of(arrival: Arrival) -> tuple[Identity, bool]:
 
 
 def _new_person(arrival: Arrival) -> Identity:
-    user = User(username=_free_name(one_line(arrival.claims.get("preferred_username"), 150)))
-    user.set_unusable_password()
-    user.save(force_insert=True)
+    user = scim_links.pushed_as(arrival.claims)
+    if user is None:
+        user = User(username=free_name(one_line(arrival.claims.get("preferred_username"), 150)))
+        user.set_unusable_password()
+        user.save(force_insert=True)
     return Identity.objects.create(user=user, issuer=arrival.token.issuer, subject=arrival.token.subject)
 
 
-def _free_name(wanted: str) -> str:
+def free_name(wanted: str) -> str:
     """The name, or the name with a number where somebody has it already, in whichever case."""
     base = re.sub(r"\s+", "-", unicodedata.normalize("NFKC", wanted)).strip("-")[:140] or "person"
     taken = {name.casefold() for name in User.objects.filter(username__istartswith=base).values_list("username", flat=True)}

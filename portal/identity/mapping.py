@@ -127,11 +127,17 @@ def apply(identities: Iterable[Identity] | Any, *, actor: Actor, cause: Any = ""
     Assignments made by hand, by a sync or by an approval stay. However many people, the number of statements is the same
     for each thousand of them.
     """
-    people = sorted({identity.user_id for identity in identities})
+    return apply_to({identity.user_id for identity in identities}, actor=actor, cause=cause)
+
+
+@transaction.atomic
+def apply_to(people: Iterable[UUID], *, actor: Actor, cause: Any = "") -> tuple[int, int]:
+    """The same for people by their ids, also for one who has no identity any more."""
+    ordered = sorted(people)
     gained: list[Grant] = []
     lost = 0
-    for start in range(0, len(people), 1000):
-        new, gone = _apply_to(people[start : start + 1000], actor, cause)
+    for start in range(0, len(ordered), 1000):
+        new, gone = _apply_to(ordered[start : start + 1000], actor, cause)
         gained += new
         lost += gone
     return len(gained), lost

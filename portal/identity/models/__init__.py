@@ -3,10 +3,12 @@
 from portal.identity.models.local import Factor, RecoveryCode, ResetMail
 from portal.identity.models.providers import IdentityProvider, ProviderDomain, ProviderProtocol, ProviderState
 from portal.identity.models.rules import Compare, MappingRule
+from portal.identity.models.scim import ALIAS, ScimGroup, ScimMember, ScimToken, ScimUser, scim_issuer
 from portal.identity.models.sessions import Session, SessionEnd, SpentToken
 from portal.identity.models.upstream import OPEN_SYNCS, DirectorySync, Feed, Heard, ProviderStep, SyncState
 
 __all__ = [
+    "ALIAS",
     "OPEN_SYNCS",
     "Compare",
     "DirectorySync",
@@ -21,8 +23,13 @@ __all__ = [
     "ProviderStep",
     "RecoveryCode",
     "ResetMail",
+    "ScimGroup",
+    "ScimMember",
+    "ScimToken",
+    "ScimUser",
     "Session",
     "SessionEnd",
     "SpentToken",
     "SyncState",
+    "scim_issuer",
 ]
