@@ -34,10 +34,10 @@ class Directory:
     def get(self, path: str, **headers: str) -> Any:
         return self.ask("GET", path, "", **headers)
 
-    def user(self, name: str, **also: Any) -> Any:
+    def user(self, name: str, /, **also: Any) -> Any:
         return self.ask("POST", "Users", {"schemas": [USER], "userName": name, **also})
 
-    def group(self, name: str, *members: str, **also: Any) -> Any:
+    def group(self, name: str, /, *members: str, **also: Any) -> Any:
         named = [{"value": each} for each in members]
         return self.ask("POST", "Groups", {"schemas": [GROUP], "displayName": name, "members": named, **also})
 
