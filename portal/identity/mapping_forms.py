@@ -9,12 +9,12 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.access.models import Role
+from portal.access.models import Role, Scope
 from portal.access.queries import scopes_where
 from portal.access.resolver import paths_of
 from portal.identity.claims import Said
 from portal.identity.mapping import said_of
-from portal.identity.models import Compare, IdentityProvider, ProviderState
+from portal.identity.models import Compare, IdentityProvider, ProviderState, scim_issuer
 from portal.tenancy.forms import PersonField
 from portal.users.actor import Actor
 
@@ -23,7 +23,7 @@ MOST = 200_000
 
 
 class ProviderField(forms.ChoiceField):
-    """Who says it: the identity service itself, or one of the providers of the organizations whose people she manages."""
+    """Who says it: the identity service itself, or a provider or the SCIM of an organization whose people she manages."""
 
     def __init__(self, **kwargs: Any) -> None:
         own = ("", gettext_lazy("the identity service itself"))
@@ -34,7 +34,9 @@ class ProviderField(forms.ChoiceField):
         roots = {UUID(path.split(".")[0]) for path in paths_of(actor, "manage_members")}
         known = IdentityProvider.objects.filter(organization__in=roots).exclude(state=ProviderState.REMOVED)
         own = ("", gettext_lazy("the identity service itself"))
-        self.choices = [own, *known.order_by("name").values_list("alias", "name")]
+        pushed = Scope.objects.filter(pk__in=roots, scim_tokens__isnull=False).distinct().order_by("name")
+        by_scim = [(scim_issuer(root), _("SCIM of %(organization)s") % {"organization": root.name}) for root in pushed]
+        self.choices = [own, *known.order_by("name").values_list("alias", "name"), *by_scim]
 
 
 class RuleForm(forms.Form):

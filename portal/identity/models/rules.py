@@ -9,6 +9,7 @@ from portal.access.managers import AccessManager
 from portal.access.models import Role, Scope
 from portal.core.models import Base
 from portal.identity import claims
+from portal.identity.models.scim import ALIAS
 from portal.users.models import User
 
 
@@ -48,6 +49,11 @@ class MappingRule(Base):
     @property
     def scope_path(self) -> str:
         return str(self.scope.path)
+
+    @property
+    def is_by_scim(self) -> bool:
+        """Whether it believes what the organization's directory pushes."""
+        return self.provider.startswith(ALIAS)
 
     def as_rule(self) -> claims.Rule:
         """What the pure part compares with."""
