@@ -1,5 +1,7 @@
 """Create, rename and close what is in the tree; give and end roles and shares; set quotas."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +15,8 @@ from portal.access.guard import permissions_at, require, require_fresh
 from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeShare, ScopeState
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, Refused
-from portal.events.services import record
+from portal.events.models import Event
+from portal.events.services import event_of, record, record_all
 from portal.notices.services import notify
 from portal.tenancy.models import Quota
 from portal.tenancy.queries import still_in
@@ -22,6 +25,21 @@ from portal.users.models import User
 
 MOST_SHARES = 500
 GOVERNING = ("manage_", "operate_platform", "vote")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role for somebody at a scope, until a moment or without an end."""
+
+    principal: User | Group
+    role: Role
+    scope: Scope
+    expires: datetime | None = None
+
+    @property
+    def key(self) -> tuple[Any, Any, Any]:
+        """What tells it from another: who, which role, where."""
+        return self.principal.pk, self.role.pk, self.scope.pk
 
 
 @transaction.atomic
@@ -35,7 +53,9 @@ def create_organization(name: str, *, currency: str, zone: str = "UTC", actor: A
 
 
 @transaction.atomic
-def create_tenant(parent: Scope, name: str, *, actor: Actor, owner: User | None = None, cost_centre: str = "") -> Scope:
+def create_tenant(
+    parent: Scope, name: str, *, actor: Actor, owner: User | None = None, cost_centre: str = "", cause: Any = ""
+) -> Scope:
     """A tenant in an organization or in another tenant, five levels at most. Invalid when the name is taken there."""
     require(actor, "manage_tenants", parent)
     check_open(parent)
@@ -44,7 +64,8 @@ def create_tenant(parent: Scope, name: str, *, actor: Actor, owner: User | None 
     if parent.path.count(".") >= 5:
         raise Invalid(_("Tenants nest five levels deep."), fields={"parent": [_("Choose a tenant higher up.")]})
     scope = _create(ScopeKind.TENANT, parent, name, owner=owner, cost_centre=cost_centre)
-    record("tenancy.create_tenant", scope, actor=actor)
+    record("tenancy.create_tenant", scope, actor=actor, cause=cause)
+    actor.forget()  # the tree she may act in has grown
     return scope
 
 
@@ -58,6 +79,7 @@ def create_project(
     environment: str = "",
     data_class: str = "",
     cost_centre: str = "",
+    cause: Any = "",
 ) -> Scope:
     """A project in a tenant. Invalid when the name is taken there."""
     require(actor, "manage_projects", tenant)
@@ -66,8 +88,27 @@ def create_project(
         raise Invalid(_("A project lives in a tenant."), fields={"parent": [_("Choose a tenant.")]})
     facts = {"owner": owner, "environment": environment, "data_class": data_class}
     scope = _create(ScopeKind.PROJECT, tenant, name, cost_centre=cost_centre or tenant.cost_centre, **facts)
-    record("tenancy.create_project", scope, actor=actor)
+    record("tenancy.create_project", scope, actor=actor, cause=cause)
     return scope
+
+
+@transaction.atomic
+def change_project(
+    project: Scope, *, actor: Actor, environment: str = "", data_class: str = "", cost_centre: str = "", cause: Any = ""
+) -> Scope:
+    """Say otherwise what a project is for and who pays; what is empty stays as it is."""
+    require(actor, "manage_projects", project)
+    project = Scope.objects.select_for_update().get(pk=project.pk)
+    check_open(project)
+    said = {"environment": environment, "data_class": data_class, "cost_centre": cost_centre}
+    changed = {name: value for name, value in said.items() if value and value != getattr(project, name)}
+    before = {name: getattr(project, name) for name in changed}
+    for name, value in changed.items():
+        setattr(project, name, value)
+    if changed:
+        project.save(update_fields=list(changed))
+        record("tenancy.change_project", project, actor=actor, cause=cause, before=before, after=changed)
+    return project
 
 
 @transaction.atomic
@@ -75,9 +116,9 @@ def rename_scope(scope: Scope, name: str, *, actor: Actor) -> Scope:
     """Call it otherwise; its id, and so every link to it, stays."""
     require(actor, manages(scope), scope)
     scope = Scope.objects.select_for_update().get(pk=scope.pk)
-    before, scope.name = scope.name, _clean(name)
+    before, scope.name = scope.name, clean_name(name)
     if before != scope.name:
-        scope.slug = _slug(scope.name)
+        scope.slug = slug_of(scope.name)
         _save(scope)
         record("tenancy.rename_scope", scope, actor=actor, before=before)
     return scope
@@ -115,15 +156,8 @@ def assign_role(
 ) -> Assignment:
     """Give a role at a scope and all below. Given again, its end is moved. Nobody gives herself one, nor more than she governs."""
     require_fresh(actor)
-    require(actor, "manage_members", scope)
-    check_open(scope)
-    check_role(role, scope, actor)
-    now = clock.now()
-    if expires is not None and expires <= max(starts or now, now):
-        raise Invalid(_("It must end later than it begins."), fields={"expires": [_("Choose a later day.")]})
+    check_grant(Grant(principal, role, scope, expires), actor, starts=starts)
     who = {"user": principal, "group": None} if isinstance(principal, User) else {"user": None, "group": principal}
-    if isinstance(principal, User) and principal.person_id == actor.person_id and not actor.is_system:
-        raise Forbidden(_("Nobody gives herself a role; ask another admin."))
     values = {"starts": starts, "expires": expires, "granted_by": actor.user}
     assignment, created = Assignment.objects.update_or_create(**who, role=role, scope=scope, source="manual", defaults=values)
     detail: dict[str, Any] = {"role": role.key, "to": principal.pk, "expires": expires, "again": not created}
@@ -132,6 +166,43 @@ def assign_role(
     if isinstance(principal, User) and created:
         notify([principal], "role_given", target=scope, actor=actor, role=str(role))
     return assignment
+
+
+@transaction.atomic
+def assign_roles(grants: Sequence[Grant], *, actor: Actor, cause: Any = "") -> list[Assignment]:
+    """Give roles to many people, each by the rules of `assign_role`: all of them or none, in few statements."""
+    require_fresh(actor)
+    for grant in grants:
+        check_grant(grant, actor)
+    people = {grant.principal.pk for grant in grants}
+    rows = Assignment.objects.filter(user__in=people, group=None, source="manual").select_for_update(of=("self",))
+    held = {(row.user_id, row.role_id, row.scope_id): row for row in rows}
+    made, moved = [], []
+    for grant in grants:
+        row = held.get(grant.key)
+        if row is None:
+            who: Any = grant.principal
+            row = Assignment(user=who, role=grant.role, scope=grant.scope, source="manual")
+            made.append(row)
+        else:
+            row.role, row.scope = grant.role, grant.scope
+            moved.append(row)
+        row.starts, row.expires, row.granted_by = None, grant.expires, actor.user
+    try:
+        with transaction.atomic():
+            Assignment.objects.bulk_create(made, batch_size=1000)
+    except IntegrityError as error:
+        raise Conflict(_("Somebody gave one of these roles at the same moment.")) from error
+    Assignment.objects.bulk_update(moved, ["starts", "expires", "granted_by"], batch_size=1000)
+    record_all([_given(row, actor, cause, again=False) for row in made] + [_given(row, actor, cause) for row in moved])
+    actor.forget()
+    told: dict[tuple[Any, Any], list[Assignment]] = {}
+    for row in made:
+        told.setdefault((row.role_id, row.scope_id), []).append(row)
+    for alike in told.values():
+        role, scope = alike[0].role, alike[0].scope
+        notify([row.user for row in alike if row.user], "role_given", target=scope, actor=actor, role=str(role))
+    return [*made, *moved]
 
 
 @transaction.atomic
@@ -192,10 +263,15 @@ def set_quota(scope: Scope, dimension: str, limit: int, *, actor: Actor) -> Quot
     return quota
 
 
+def _given(row: Assignment, actor: Actor, cause: Any, *, again: bool = True) -> Event:
+    detail: dict[str, Any] = {"role": row.role.key, "to": row.user_id, "expires": row.expires, "again": again}
+    return event_of("tenancy.assign_role", row, actor=actor, cause=cause, **detail)
+
+
 def _create(kind: ScopeKind, parent: Scope | None, name: str, **facts: Any) -> Scope:
     inherited = {"currency": parent.currency, "zone": parent.zone, "calendar": parent.calendar} if parent else {}
-    name = _clean(name)
-    scope = Scope(scope_kind=kind, parent=parent, name=name, slug=_slug(name), **{**inherited, **facts})
+    name = clean_name(name)
+    scope = Scope(scope_kind=kind, parent=parent, name=name, slug=slug_of(name), **{**inherited, **facts})
     return _save(scope)
 
 
@@ -208,14 +284,16 @@ def _save(scope: Scope) -> Scope:
     return scope
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
+    """A name in one line; Invalid where it is none."""
     name = " ".join(name.split())
-    if not name or len(name) > 120 or "\x00" in name or not _slug(name):
+    if not name or len(name) > 120 or "\x00" in name or not slug_of(name):
         raise Invalid(fields={"name": [_("A name of at most 120 characters, with a letter or a digit.")]})
     return name
 
 
-def _slug(name: str) -> str:
+def slug_of(name: str) -> str:
+    """What tells names apart under one parent."""
     return slugify(name, allow_unicode=True)[:120]
 
 
@@ -227,6 +305,19 @@ def manages(scope: Scope) -> str:
 def check_open(scope: Scope) -> None:
     if scope.state != ScopeState.ACTIVE:
         raise Conflict(_("%(scope)s is closed.") % {"scope": scope.name})
+
+
+def check_grant(grant: Grant, actor: Actor, *, starts: datetime | None = None) -> None:
+    """Raise where this role is not hers to give there, or not so."""
+    require(actor, "manage_members", grant.scope)
+    check_open(grant.scope)
+    check_role(grant.role, grant.scope, actor)
+    now = clock.now()
+    if grant.expires is not None and grant.expires <= max(starts or now, now):
+        raise Invalid(_("It must end later than it begins."), fields={"expires": [_("Choose a later day.")]})
+    principal = grant.principal
+    if isinstance(principal, User) and principal.person_id == actor.person_id and not actor.is_system:
+        raise Forbidden(_("Nobody gives herself a role; ask another admin."))
 
 
 def check_role(role: Role, scope: Scope, actor: Actor) -> None:
