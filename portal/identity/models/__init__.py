@@ -1,5 +1,6 @@
 """Tables of identity, one file for each thing they are about."""
 
+from portal.identity.models.imports import Import, ImportKind, ImportState
 from portal.identity.models.local import Factor, RecoveryCode, ResetMail
 from portal.identity.models.providers import IdentityProvider, ProviderDomain, ProviderProtocol, ProviderState
 from portal.identity.models.rules import Compare, MappingRule
@@ -16,6 +17,9 @@ __all__ = [
     "Feed",
     "Heard",
     "IdentityProvider",
+    "Import",
+    "ImportKind",
+    "ImportState",
     "MappingRule",
     "ProviderDomain",
     "ProviderProtocol",
