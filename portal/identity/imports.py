@@ -76,8 +76,8 @@ def carry_out(found: Import, digest: str, *, actor: Actor) -> Import:
         kind.carry_out(steps, found, actor=actor)
     except (NotFound, Invalid) as error:
         raise Conflict(_("Something changed at the same moment: %(why)s") % {"why": words_of(error)}) from error
-    found.state, found.text, found.ended_at = ImportState.DONE, "", event.at
-    found.save(update_fields=["state", "text", "ended_at"])
+    found.state, found.text, found.ended_at, found.correlation_id = ImportState.DONE, "", event.at, event.correlation_id
+    found.save(update_fields=["state", "text", "ended_at", "correlation_id"])
     return found
 
 

@@ -47,7 +47,7 @@ NAV = [
         "scopes",
         "sitemap",
         "view_scope",
-        ("scope", "role", "quota", "service-account"),
+        ("scope", "role", "quota", "service-account", "import", "imports"),
         _("Projects"),
     ),
     Place("organization", _("Roles by group"), "mapping", "route", "manage_members"),

@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.access.guard import holds
+from portal.access.guard import holds, permissions_of
 from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.access.queries import events_visible_to, people_of, scope_for, scopes_with_people
 from portal.identity.accounts import service_accounts_in
@@ -30,7 +30,9 @@ MOST_NAMED = 5
 def scopes(request: HttpRequest) -> HttpResponse:
     """Every scope she may see, as a tree."""
     page = Paginator(scopes_with_people(request.actor), ROWS).get_page(page_number(request))
-    return render(request, "access/scopes.html", {"page": page})
+    return render(
+        request, "access/scopes.html", {"page": page, "may_import": "manage_members" in permissions_of(request.actor)}
+    )
 
 
 @login_required

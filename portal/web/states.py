@@ -65,6 +65,18 @@ SYNC = {
     "failed": Look("fail", "alert-triangle", _("Failed")),
 }
 
+IMPORT = {
+    "looked": Look("idle", "circle-dashed", _("Only looked at")),
+    "done": Look("ok", "circle-check", _("Carried out")),
+}
+
+ROW = {
+    "create": Look("ok", "plus", _("Create")),
+    "change": Look("move", "git-compare", _("Change")),
+    "same": Look("idle", "check", _("Nothing")),
+    "wrong": Look("fail", "alert-triangle", _("Wrong")),
+}
+
 STEP = {
     "planned": Look("idle", "circle-dashed", _("Planned")),
     "asked": Look("move", "loader-2", _("Asked")),
@@ -135,6 +147,8 @@ STATES: dict[str, dict[str, Look]] = {
     "effect": EFFECT,
     "provider": PROVIDER,
     "sync": SYNC,
+    "import": IMPORT,
+    "row": ROW,
 }
 
 

@@ -25,8 +25,10 @@ class ImportState(models.TextChoices):
 
 
 class Import(Base):
-    """A file of rows for a scope and all below it. `plan` is what each row does, as it was shown last, and `digest` its
-    seal; `text` is kept until it is carried out. `people` are those it made: they belong here before they have a role.
+    """A file of rows for a scope and all below it. `plan` is what each row does, as it was shown last, and `digest` its seal.
+
+    `text` is kept until it is carried out; then `correlation_id` finds its events. `people` are those it made: they belong
+    here before they have a role.
     """
 
     scope = models.ForeignKey(Scope, models.CASCADE, related_name="imports")
@@ -38,6 +40,7 @@ class Import(Base):
     counts = models.JSONField(default=dict)
     asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     ended_at = models.DateTimeField(null=True, blank=True)
+    correlation_id = models.CharField(max_length=40, blank=True)
     people: Any = models.ManyToManyField(User, related_name="imports", blank=True)
 
     objects = AccessManager()
