@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from portal.access.guard import require, require_fresh
 from portal.access.models import Scope
 from portal.access.queries import scopes_where
+from portal.access.resolver import paths_of
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
@@ -27,9 +28,9 @@ KEPT = timedelta(days=7)
 
 def places(actor: Actor) -> list[Scope]:
     """The highest scopes whose roles she gives: an import is for one of them and all below it."""
-    found = list(scopes_where(actor, PERMISSION))
-    paths = {str(scope.path) for scope in found}
-    return [scope for scope in found if not any(str(scope.path).startswith(f"{path}.") for path in paths)]
+    paths = paths_of(actor, PERMISSION)
+    tops = [path for path in paths if not any(path.startswith(f"{other}.") for other in paths)]
+    return list(scopes_where(actor, PERMISSION).filter(path__in=tops))
 
 
 @transaction.atomic
@@ -77,7 +78,8 @@ def carry_out(found: Import, digest: str, *, actor: Actor) -> Import:
     except (NotFound, Invalid) as error:
         raise Conflict(_("Something changed at the same moment: %(why)s") % {"why": words_of(error)}) from error
     found.state, found.text, found.ended_at, found.correlation_id = ImportState.DONE, "", event.at, event.correlation_id
-    found.save(update_fields=["state", "text", "ended_at", "correlation_id"])
+    found.plan = stored(replace(step, facts={}) for step in steps)  # what it says is kept, whom it names by id is not
+    found.save(update_fields=["state", "text", "plan", "ended_at", "correlation_id"])
     return found
 
 

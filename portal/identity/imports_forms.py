@@ -45,8 +45,7 @@ class ImportForm(forms.Form):
             self.add_error("file", str(error))
             return given
         if file:
-            self.data = self.data.copy()
-            self.data[self.add_prefix("text")] = given["text"]
+            self.data = {**{name: self.data.get(name) for name in self.data}, self.add_prefix("text"): given["text"]}
         if not given["text"].strip():
             self.add_error("text", _("Choose a file, or paste its text."))
         return given

@@ -311,6 +311,7 @@ def test_a_second_click_changes_nothing(world):
     carry_out(world, found)
     again = carry_out(world, found)
     assert (again.state, again.text) == ("done", "")
+    assert [(step.said, step.facts) for step in imports.steps_of(again)] == [("New role, without an end.", {})]
     assert Event.objects.filter(action="identity.carry_out_import").count() == 1
     assert len(events_of(found)) == 1
 
