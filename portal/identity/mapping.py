@@ -17,7 +17,7 @@ from portal.events.models import Event
 from portal.events.services import event_of, record, record_all
 from portal.identity.brokered import GROUPS, PROVIDER, groups_said
 from portal.identity.claims import Grant, Rule, Rulebook, Said
-from portal.identity.models import Compare, MappingRule
+from portal.identity.models import Compare, IdentityProvider, MappingRule
 from portal.tenancy.services import check_open, check_role
 from portal.users.actor import Actor
 from portal.users.models import Identity, User
@@ -81,11 +81,14 @@ def remove_rule(rule: MappingRule, *, actor: Actor) -> None:
 
 
 def rules_visible_to(actor: Actor) -> Any:
-    """The rules for scopes whose people she manages, each with `people`: how many hold its role there by a rule."""
+    """The rules for scopes whose people she manages, each with `people`: how many hold its role there by a rule.
+
+    `provider_name` is what people call its provider; None for the identity service itself.
+    """
     alike = Assignment.objects.filter(source=Source.RULE, role=OuterRef("role"), scope=OuterRef("scope"))
     people = Subquery(alike.order_by().values("scope").annotate(n=Count("pk")).values("n"))
     found = MappingRule.objects.visible_to(actor).select_related("role", "scope", "author")
-    return found.annotate(people=Coalesce(people, 0))
+    return found.annotate(people=Coalesce(people, 0), provider_name=IdentityProvider.name_of(OuterRef("provider")))
 
 
 def rule_for(actor: Actor, pk: UUID | str) -> MappingRule:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from portal.access.guard import holds, require_fresh
@@ -17,7 +17,7 @@ from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
 from portal.identity import journal, sessions, tokens, upstream
-from portal.identity.models import Feed, ProviderStep
+from portal.identity.models import Feed, IdentityProvider, ProviderStep
 from portal.identity.plane import issuer
 from portal.users.actor import Actor
 from portal.users.models import Identity, User, UserKind
@@ -95,8 +95,9 @@ def roles_shown(person: User, actor: Actor) -> Any:
 
 
 def identities_of(person: User) -> list[Identity]:
-    """The ways she is recognised, oldest first."""
-    return list(person.identities.order_by("created_at", "pk"))
+    """The ways she is recognised, oldest first, each with `provider_name`: what people call her provider; None where it is gone."""
+    named = person.identities.annotate(provider_name=IdentityProvider.name_of(OuterRef("provider")))
+    return list(named.order_by("created_at", "pk"))
 
 
 def unconfirmed(person: User) -> list[ProviderStep]:

@@ -7,6 +7,7 @@ import pytest
 from portal.access.models import Assignment, Role, Source
 from portal.identity.models import MappingRule
 from portal.users.models import Identity
+from tests.identity import upstream
 
 ADMINS = {"groups": ["/cloud/admins"]}
 
@@ -36,6 +37,12 @@ def test_a_rule_is_added_seen_and_removed(world, known, signed_in):
     browser.post(f"/mapping/{rule.pk}/remove/")
     assert browser.post(f"/mapping/{rule.pk}/remove/").status_code == 404
     assert not Assignment.objects.filter(source=Source.RULE).exists()
+
+
+def test_a_rule_names_its_provider_as_people_do(world, signed_in):
+    alias = upstream.oidc(world, name="The partner").alias
+    answer = signed_in("erin").post("/mapping/add/", fields(world, provider=alias, value="staff"), follow=True)
+    assert "groups is staff said by The partner Viewer Retail 0" in text(answer)
 
 
 def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(world, signed_in):

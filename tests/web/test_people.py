@@ -3,10 +3,12 @@
 import pytest
 from django.urls import reverse
 
+from portal.core import clock
 from portal.identity import journal, people
 from portal.identity.models import ProviderStep
 from portal.users.models import Identity, User
 from tests.cast import give
+from tests.identity import upstream
 
 
 def page(world, name="alice", act=""):
@@ -67,3 +69,16 @@ def test_what_the_provider_has_not_confirmed_is_on_her_page_and_in_the_queue(sig
     ProviderStep.objects.update(state="done")
     assert not journal.open_steps()
     assert "has not confirmed" not in browser.get(page(world)).content.decode()
+
+
+def test_enabled_here_and_not_yet_there_the_page_says_so_and_asks_nothing_more(signed_in, world, settings):
+    settings.KEYCLOAK_URL = "http://127.0.0.1:9"
+    alias = upstream.oidc(world, name="The partner").alias
+    Identity.objects.create(user=world.alice, issuer=people.issuer(), subject="s", provider=alias)
+    people.disable_person(world.alice, actor=world.actor("erin"), reason="She left.")
+    Identity.objects.update(disabled_at=clock.now())
+    text = signed_in("erin").post(page(world, act="-enable"), follow=True).content.decode()
+    assert "Enabled here; the identity provider has not confirmed it yet." in text
+    assert "as soon as her identity provider confirms it" in text
+    assert page(world, act="-enable") not in text
+    assert "The partner" in text

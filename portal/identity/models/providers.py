@@ -76,6 +76,11 @@ class IdentityProvider(Base):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def name_of(cls, alias: models.OuterRef) -> models.Subquery:
+        """For a query: the name of the provider with that alias; None where there is none."""
+        return models.Subquery(cls.objects.filter(alias=alias).values("name"))
+
     @property
     def scope_path(self) -> str:
         return str(self.organization.path)
