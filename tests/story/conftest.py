@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,26 +40,40 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
-    """One `make run` for all stories of this worker; stopped by Ctrl-C at the end."""
+    """One `make run` for all stories of this worker."""
+    with state_folder() as state, running(state) as portal:
+        yield portal
+
+
+@contextmanager
+def state_folder() -> Iterator[Path]:
+    """Where a portal may keep its state, from run to run; gone at the end."""
     home = Path(tempfile.mkdtemp(prefix="concord-story-"))
     home.chmod(0o755)
-    state, said = home / "state", (home / "output").open("w+")
-    clean = {name: value for name, value in os.environ.items() if name not in UNSET}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.launcher", "run"], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT,
-        env={**clean, "PORTAL_HOME": str(state), "PORT": str(any_port())},
-    )  # fmt: skip
     try:
-        wait_until(lambda: "Concord runs at" in (home / "output").read_text(), process, home / "output")
+        yield home / "state"
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def running(state: Path, **environment: str) -> Iterator[Site]:
+    """What `make run` starts with these settings, up and ready; stopped by Ctrl-C at the end."""
+    output = state.with_name("output")
+    clean = {name: value for name, value in os.environ.items() if name not in UNSET}
+    with output.open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.launcher", "run"], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT,
+            env={**clean, **environment, "PORTAL_HOME": str(state), "PORT": str(any_port())},
+        )  # fmt: skip
+    try:
+        wait_until(lambda: "Concord runs at" in output.read_text(), process, output)
         people = json.loads((state / "demo-people.json").read_text())
         port = read_json(state / "ports.json", {})["web"]
-        passwords = {person["username"]: person["password"] for person in people}
-        yield Site(f"http://127.0.0.1:{port}", state, passwords)
+        yield Site(f"http://127.0.0.1:{port}", state, {person["username"]: person["password"] for person in people})
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
-        said.close()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 UNSET = {
@@ -72,11 +87,11 @@ UNSET = {
         "EMAIL_BACKEND",
         "DEBUG",
     ),
-    *("OUTBOUND_ALLOW", "TEST_ADMIN_URL", "DJANGO_SETTINGS_MODULE"),
+    *("OUTBOUND_ALLOW", "TEST_ADMIN_URL", "DJANGO_SETTINGS_MODULE", "KEYCLOAK", "KEYCLOAK_URL"),
 }
 
 
-def wait_until(true: Callable[[], bool], process: "subprocess.Popen[bytes]", output: Path, limit_s: float = 150) -> None:
+def wait_until(true: Callable[[], bool], process: "subprocess.Popen[bytes]", output: Path, limit_s: float = 300) -> None:
     until = time.monotonic() + limit_s
     while not true():
         assert process.poll() is None, output.read_text()
@@ -98,17 +113,25 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def open_as(browser: Browser, site: Site) -> Iterator[Callable[..., Reader]]:
     """`open_as("alice")` is a signed-in person at 1440 px; whatever her console said is an error at the end."""
+    with readers_of(browser, site) as open_as:
+        yield open_as
+
+
+@contextmanager
+def readers_of(browser: Browser, site: Site) -> Iterator[Callable[..., Reader]]:
+    """The same at any portal. Without a name she is at its door; what other sites write to her console is theirs."""
     readers: list[Reader] = []
 
-    def sign_in(name: str, **how: Any) -> Reader:
+    def sign_in(name: str = "", **how: Any) -> Reader:
         context = browser.new_context(base_url=site.url, viewport={"width": 1440, "height": 900}, **how)
         page = context.new_page()
         said: list[str] = []
-        page.on("console", lambda message: _note(said, message, page))
-        page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
+        page.on("console", lambda message: _note(said, message, page, site))
+        page.on("pageerror", lambda error: said.append(f"{page.url}: {error}") if page.url.startswith(site.url) else None)
         reader = Reader(page, said)
         readers.append(reader)
-        reader.sign_in(name, site.passwords[name])
+        if name:
+            reader.sign_in(name, site.passwords[name])
         return reader
 
     yield sign_in
@@ -117,6 +140,6 @@ def open_as(browser: Browser, site: Site) -> Iterator[Callable[..., Reader]]:
     assert [line for reader in readers for line in reader.console] == []
 
 
-def _note(said: list[str], message: ConsoleMessage, page: Page) -> None:
-    if message.type in ("error", "warning"):
+def _note(said: list[str], message: ConsoleMessage, page: Page, site: Site) -> None:
+    if message.type in ("error", "warning") and (message.location["url"] or page.url).startswith(site.url):
         said.append(f"{page.url}: {message.text}")

@@ -23,7 +23,7 @@ class Reader:
     console: list[str] = field(default_factory=list)
 
     def sign_in(self, name: str, password: str) -> None:
-        self.page.goto("/signin/")
+        self.page.goto("/signin/?local=1")
         self.page.get_by_label("Name", exact=True).fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
