@@ -80,7 +80,7 @@ def test_she_comes_and_goes_with_her_company(browser: Browser, federated: Site, 
 
         dave = open_as("dave")
         look_at_directory(dave)
-        erin.open(person)
+        expect(erin.open(person).locator("#cost")).to_contain_text("1 session")
         erin.picture("person")
         erin.page.set_viewport_size(PHONE)
         for path in ("/identity/", "/identity/new/", "/identity/new/oidc/", provider, "/mapping/", "/mapping/add/", person):
@@ -186,6 +186,8 @@ def let_in(erin: Reader) -> None:
     told(erin)
     expect(erin.page.get_by_role("button", name="Disable Zoe Zander")).to_be_visible()
     erin.check()
+    # The puller, every ten seconds, hears of the portal's own "sign her out everywhere" and ends whatever session lives then
+    erin.page.wait_for_timeout(12_000)
 
 
 def told(erin: Reader) -> None:
