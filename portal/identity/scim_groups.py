@@ -12,7 +12,7 @@ from scim2_models import Group, InvalidValueException, NotFoundException, PatchO
 from portal.access.models import Scope
 from portal.core import clock
 from portal.events.services import record
-from portal.identity import mapping
+from portal.identity import mapping, scim_members
 from portal.identity.models import ScimGroup, ScimMember, ScimUser
 from portal.identity.scim import check_free, check_version, claims_of, external_id_of, hold, id_in
 from portal.identity.scim_resources import data_of, folded, group_shown, key_of, one_line, with_members
@@ -68,7 +68,7 @@ def patch_group(organization: Scope, pk: str, patch: PatchOp[Group], *, actor: A
     """Change what is named and leave the rest: all of it, or nothing."""
     row = _locked(organization, pk, match, actor)
     resource = group_shown(row)
-    if patch.patch(resource):
+    if scim_members.patch(resource, patch):
         _change(row, resource, actor)
     return pushed_group(organization, pk, actor=actor)
 

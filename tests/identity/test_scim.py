@@ -1,5 +1,6 @@
 """People and groups pushed by SCIM: who they become, what they get, and what another organization never sees."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -341,3 +342,31 @@ def test_a_large_group_is_no_statement_for_each_member(world, entra):
     one = {"op": "remove", "path": f'members[value eq "{names[0]}"]'}
     assert statements(lambda: entra.patch(f"Groups/{group.pk}", one)) <= 40
     assert Assignment.objects.filter(source=Source.RULE).count() == 1999
+
+
+@pytest.mark.parametrize("how", ["one by one", "at once"])
+def test_a_thousand_come_and_go_in_seconds(world, entra, how):
+    names = [str(each.pk) for each in pushed(world, 3000)]
+    group = entra.group(ADMINS, *names[1000:]).json()["id"]
+    adds = [{"op": "add", "path": "members", "value": [{"value": each}]} for each in names[:1000]]
+    removes = [{"op": "remove", "path": f'members[value eq "{each}"]'} for each in names[1000:2000]]
+    if how == "at once":
+        adds = [{"op": "Add", "path": "members", "value": [{"value": each} for each in names[:1000]]}]
+        removes = [{"op": "Remove", "path": "members", "value": [{"value": each} for each in names[1000:2000]]}]
+    began = time.process_time()
+    assert entra.patch(f"Groups/{group}", *adds).status_code == 200
+    assert entra.patch(f"Groups/{group}", *removes).status_code == 200
+    assert time.process_time() - began < 10
+    left = {str(each) for each in ScimMember.objects.values_list("user", flat=True)}
+    assert left == {*names[:1000], *names[2000:]}
+
+
+def test_operations_on_members_keep_their_order(entra):
+    zoe, ada = (entra.user(name).json()["id"] for name in ("zoe", "ada"))
+    group = entra.group(ADMINS, zoe).json()["id"]
+    out = {"op": "remove", "path": f'members[value eq "{zoe}"]'}
+    back = {"op": "add", "path": "members", "value": [{"value": zoe}, {"value": ada}]}
+    named = {"op": "replace", "path": "displayName", "value": "Others"}
+    answer = entra.patch(f"Groups/{group}", out, back, named, out).json()
+    assert ([each["value"] for each in answer["members"]], answer["displayName"]) == ([ada], "Others")
+    assert entra.patch(f"Groups/{group}", {**out, "path": "members"}).json().get("members") is None
