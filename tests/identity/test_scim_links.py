@@ -7,6 +7,7 @@ from portal.core import clock
 from portal.identity import federated, scim_links
 from portal.identity.jwts import Token
 from portal.identity.models import IdentityProvider, ScimUser
+from portal.identity.oidc import Arrival
 from portal.users.models import Identity, User
 from tests.cast import give, person
 from tests.identity.planes import ISSUER
@@ -57,7 +58,8 @@ def test_who_is_pushed_first_is_the_same_person_when_she_signs_in(world, entra):
     zoe = pushed(entra, "00uAbC")
     assert scim_links.pushed_as(claims("corp", "00uAbC")) == zoe
     read = Token(ISSUER, "sub-9", sid="", jti="", expires=clock.now(), claims=claims("corp", "00uAbC"))
-    identity = federated._new_person(read)
+    arrival = Arrival(read, read.claims, target="/", id_token="", refresh_token="")
+    identity = federated._new_person(arrival)
     assert identity.user == zoe
     assert scim_links.pushed_as(claims("corp", "00uAbC")) is None, "one account at our issuer is enough"
 
