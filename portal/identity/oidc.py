@@ -21,7 +21,7 @@ from portal.identity.jwts import BadToken, Token, issuer, read_id_token
 from portal.identity.userinfo import BadUserInfo
 
 SCOPE = "openid profile email organization:*"
-TIMEOUT_S = 5
+TIMEOUT_S = 10  # of somebody in thousands of groups, a Keycloak that just started gives no token within five
 PROBE_S = 2
 STATE = "_state_keycloak_"
 MOST_STATES = 5

@@ -11,7 +11,7 @@ from urllib3.exceptions import HTTPError
 from portal.core.errors import PortalError, Unavailable
 from portal.identity.jwts import issuer
 
-WITHIN_S = 10.0  # a Keycloak that just started reads a thousand groups one by one
+WITHIN_S = 5.0
 MOST_BYTES = 2 * 1024 * 1024
 CHUNK = 64 * 1024
 JSON = "application/json"
