@@ -19,6 +19,7 @@ from portal.metering.forms import BudgetForm
 from portal.metering.models import Budget
 from portal.web.cost import bar_of
 from portal.web.months import name_of
+from portal.web.refusals import refuse
 
 HISTORY = 20
 
@@ -47,8 +48,7 @@ def set_budget(request: HttpRequest) -> HttpResponse:
     try:
         made = services.set_budget(sent["scope"], sent["amount"], thresholds=sent["thresholds"], actor=request.actor)
     except Invalid as error:
-        for name, texts in error.extra["fields"].items():
-            form.add_error(name, texts)
+        refuse(form, error)
         return show(request, form, status=422)
     messages.info(request, _("The budget of %(scope)s is set.") % {"scope": made.scope})
     return redirect("budget", made.pk)

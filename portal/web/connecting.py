@@ -24,6 +24,7 @@ from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.users.actor import Actor
 from portal.web import checks
 from portal.web.live import privileged
+from portal.web.refusals import refuse_sheets
 from portal.web.shell import Shell
 
 
@@ -61,7 +62,7 @@ def connect(request: HttpRequest, key: str) -> HttpResponse:
     try:
         made = connected(request.actor, provider, *sheets)
     except Invalid as error:
-        take_errors(sheets, error)
+        refuse_sheets(sheets[0], {"config": sheets[1], "credentials": sheets[2]}, error)
         return show(request, provider, sheets, status=422)
     except (Conflict, Refused) as error:
         about.add_error(None, str(error))
@@ -106,16 +107,6 @@ def show(request: HttpRequest, provider: Provider, sheets: list[Any], *, status:
         "needs": [(checks.rung_of(name), provider.permissions.get(name, "")) for name in RUNGS],
     }
     return render(request, "clouds/connect.html", context, status=status)
-
-
-def take_errors(sheets: list[Any], error: Invalid) -> None:
-    """Put what the service found wrong beside its fields: `config-...` and `credentials-...` name those of their sheet."""
-    about, config, credentials = sheets
-    for name, texts in error.extra.get("fields", {}).items():
-        prefix, _dash, field = name.partition("-")
-        sheet = {"config": config, "credentials": credentials}.get(prefix, about)
-        field = field if sheet is not about else name
-        sheet.add_error(field if field in sheet.fields else None, texts)
 
 
 def offered(provider: Provider) -> Offered:

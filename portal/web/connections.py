@@ -42,6 +42,7 @@ from portal.users.actor import Actor
 from portal.web import checks
 from portal.web.events import page_number
 from portal.web.live import privileged
+from portal.web.refusals import refuse
 
 ROWS = 50
 
@@ -200,7 +201,7 @@ def ask(
             try:
                 act()
             except Invalid as error:
-                take_errors(form, error)
+                refuse(form, error)
             except Conflict as error:
                 form.add_error(None, str(error))
             else:
@@ -208,12 +209,6 @@ def ask(
                 return redirect("connection", found.pk)
         status = 422
     return render(request, "clouds/ask.html", {"connection": found, "form": form, **said}, status=status)
-
-
-def take_errors(form: forms.Form, error: Invalid) -> None:
-    """Put what a service found wrong beside its fields."""
-    for name, texts in error.extra.get("fields", {}).items():
-        form.add_error(name if name in form.fields else None, texts)
 
 
 def connection_to_change(actor: Actor, pk: uuid.UUID) -> Connection:

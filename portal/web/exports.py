@@ -17,6 +17,7 @@ from portal.metering.forms import ExportForm
 from portal.metering.queries import Organization
 from portal.web.events import page_number
 from portal.web.months import month_asked, months_until
+from portal.web.refusals import refuse
 
 ROWS = 50
 
@@ -61,8 +62,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     try:
         made = services.request_export(organization, sent["period"], format=sent["format"], actor=request.actor)
     except Invalid as error:
-        for name, texts in error.extra["fields"].items():
-            form.add_error(name, texts)
+        refuse(form, error)
         return show(request, form, status=422)
     return redirect("export", made.pk)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -28,6 +27,7 @@ from portal.identity.protocols import PROTOCOLS, Protocol, check_label, in_words
 from portal.identity.provider_forms import NewProviderForm, ProviderForm, answers, config_form, secret_form
 from portal.users.actor import Actor
 from portal.web.events import page_number
+from portal.web.refusals import refuse_sheets
 from portal.web.states import Look, look_of
 
 ROWS = 50
@@ -191,22 +191,12 @@ def filled(
             try:
                 return redirect("identityprovider", act().pk)
             except Invalid as error:
-                take_errors(sheets, error)
+                refuse_sheets(sheets[0], {"config": sheets[1], "secret": sheets[2]}, error)
             except Conflict as error:
                 sheets[0].add_error(None, str(error))
         status = 422
     context = {"sheets": sheets, "about": sheets[0], "others": sheets[1:], **said}
     return render(request, "identity/provider_form.html", context, status=status)
-
-
-def take_errors(sheets: list[Any], error: Invalid) -> None:
-    """Put what the service found wrong beside its fields: `config-...` and `secret-...` name those of their sheet."""
-    about, config, secret = sheets
-    for name, texts in error.extra.get("fields", {}).items():
-        prefix, _dash, field = name.partition("-")
-        sheet: forms.Form = {"config": config, "secret": secret}.get(prefix, about)
-        field = name if sheet is about else field
-        sheet.add_error(field if field in sheet.fields else None, texts)
 
 
 def lines(found: IdentityProvider, spoken: Protocol) -> list[Line]:

@@ -21,7 +21,7 @@ from portal.identity.imports_plan import OUTCOMES
 from portal.identity.models import Import, ImportState
 from portal.web.events import page_number
 from portal.web.live import privileged
-from portal.web.scope_acts import refuse
+from portal.web.refusals import refuse
 
 ROWS = 50
 

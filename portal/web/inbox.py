@@ -30,6 +30,7 @@ from portal.web import facts, nav, room
 from portal.web.bars import Bar
 from portal.web.events import page_number
 from portal.web.live import privileged
+from portal.web.refusals import refuse
 
 ROWS = 50
 
@@ -72,8 +73,7 @@ def cast_vote(request: HttpRequest, found: Approval) -> HttpResponse:
     try:
         services.vote(found, sent["choice"], sent["card_hash"], actor=request.actor, note=sent["note"])
     except Invalid as error:
-        for name, texts in error.extra.get("fields", {}).items():
-            form.add_error(name if name in form.fields else None, texts)
+        refuse(form, error)
         return show(request, found, form=form, status=422)
     except Stale as error:
         moved = [(each["name"], each["before"], each["after"]) for each in error.extra["changes"]]

@@ -16,7 +16,7 @@ from portal.core.errors import NotFound, PortalError
 from portal.identity import mapping
 from portal.identity.mapping_forms import PreviewForm, RuleForm
 from portal.web.events import page_number
-from portal.web.scope_acts import refuse
+from portal.web.refusals import refuse
 
 ROWS = 50
 

@@ -17,6 +17,7 @@ from portal.identity.forms import TokenForm
 from portal.identity.models import SessionEnd
 from portal.web.devices import device_of
 from portal.web.live import privileged
+from portal.web.refusals import refuse
 
 MOST_SESSIONS = 50
 
@@ -41,8 +42,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
     try:
         request.session["fresh-token"] = str(fresh.create(actor=request.actor, **form.given()))
     except Invalid as error:
-        for name, said in error.extra["fields"].items():
-            form.add_error(name if name in form.fields else None, said)
+        refuse(form, error)
         return page(request, form, status=422)
     return redirect("/profile/#tokens")
 

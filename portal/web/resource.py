@@ -36,6 +36,7 @@ from portal.provisioning.queries import (
 from portal.users.actor import Actor
 from portal.web import resource_facts, resource_story
 from portal.web.live import look_again, privileged
+from portal.web.refusals import refuse
 from portal.web.shell import url_of
 
 Act = Callable[[Resource, Actor], Any]
@@ -108,7 +109,7 @@ def end(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     try:
         order = place_order(found.project, [draft], actor=request.actor, **form.cleaned_data)
     except Invalid as error:
-        add_errors(form, error)
+        refuse(form, error)
         return show_end(request, found, form, status=422)
     except (Conflict, Refused) as error:
         messages.warning(request, str(error))
@@ -130,7 +131,7 @@ def share(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     try:
         services.share_resource(found, given["user"], given["permission"], expires=given["expires"], actor=request.actor)
     except Invalid as error:
-        add_errors(form, error)
+        refuse(form, error)
         return show(request, found, form=form, status=422)
     messages.success(request, _("Shared with %(person)s.") % {"person": given["user"]})
     return redirect(f"{found_url(found)}#shares")
@@ -227,11 +228,3 @@ def endable(actor: Actor, pk: uuid.UUID) -> Resource:
 
 def found_url(found: Resource) -> str:
     return url_of("resource", found.pk)
-
-
-def add_errors(form: Any, error: Invalid) -> None:
-    """The refusal of a service beside the fields that it names."""
-    for name, said in error.extra.get("fields", {}).items():
-        form.add_error(name if name in form.fields else None, said)
-    if not form.errors:
-        form.add_error(None, str(error))

@@ -20,7 +20,7 @@ from portal.identity.scim_forms import ScimTokenForm
 from portal.web.events import page_number
 from portal.web.identity_providers import check_may_look
 from portal.web.live import privileged
-from portal.web.scope_acts import refuse
+from portal.web.refusals import refuse
 
 ROWS = 50
 WAITING = "fresh-scim-token"

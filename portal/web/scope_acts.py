@@ -22,6 +22,7 @@ from portal.tenancy import services
 from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.users.actor import Actor
 from portal.web.live import privileged
+from portal.web.refusals import refuse
 from portal.web.scopes import show
 
 Made = Scope | None
@@ -157,12 +158,3 @@ def act(request: HttpRequest, pk: uuid.UUID, name: str, permission: str, form: f
         refuse(form, error)
         return show(request, scope_for(request.actor, pk), status=422, **{name: form})
     return redirect("scope", made.pk if made else pk)
-
-
-def refuse(form: forms.Form, error: PortalError) -> None:
-    """The words of a refusal, beside the fields that it names."""
-    for field, said in error.extra.get("fields", {}).items():
-        if field in form.fields:
-            form.add_error(field, said)
-    if not form.errors:
-        form.add_error(None, str(error))

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from portal.core.errors import Conflict, Invalid, PortalError, TooMany
 from portal.identity import codes, factors, halfway, services
 from portal.identity.local_forms import CodeForm, PasswordForm, ProofForm
+from portal.web.refusals import refuse
 from portal.web.signin import safe_target
 
 
@@ -136,10 +137,7 @@ def page(request: HttpRequest, *, status: int = 200, made: list[str] | None = No
 
 def add_refusal(form: Any, error: PortalError) -> None:
     """What a service refused, beside its field or over the form."""
-    for name, said in error.extra.get("fields", {}).items():
-        form.add_error(name if name in form.fields else None, said)
-    if not error.extra.get("fields"):
-        form.add_error(None, str(error))
+    refuse(form, error)
     form.refused = error.status
 
 
