@@ -7,7 +7,10 @@ PERMISSIONS = {
     "manage_tenants": _("Create, rename and close tenants"),
     "manage_projects": _("Create, rename and close projects"),
     "manage_members": _("Give and end roles"),
+    "manage_roles": _("Make and change roles of one's own"),
     "manage_people": _("Disable and enable people of an organization"),
+    "manage_terms": _("Publish an organization's terms of use"),
+    "view_as": _("Look at the portal as another person sees it"),
     "manage_quotas": _("Set quotas"),
     "manage_service_accounts": _("Create and end service accounts"),
     "manage_identity_providers": _("Set up how an organization's people sign in"),
@@ -19,6 +22,7 @@ PERMISSIONS = {
     "view_resource": _("See resources"),
     "operate_resource": _("Start, stop and restart resources"),
     "view_secret": _("Take and rotate the secrets of a resource"),
+    "take_lease": _("Take short-lived credentials into clouds"),
     "share_resource": _("Share a scope or resource for a time"),
     "view_connection": _("See connections to clouds"),
     "manage_connections": _("Connect, check and disable clouds"),
@@ -33,7 +37,7 @@ PERMISSIONS = {
 }
 
 VIEWER = {"view_scope", "view_offering", "view_order", "view_resource", "view_cost", "view_event"}
-MEMBER = VIEWER | {"place_order", "operate_resource", "view_secret"}
+MEMBER = VIEWER | {"place_order", "operate_resource", "view_secret", "take_lease"}
 APPROVER = VIEWER | {"vote"}
 FINANCE = {
     *("view_scope", "view_offering", "view_order", "view_resource", "view_cost", "view_event", "view_connection"),
@@ -41,7 +45,7 @@ FINANCE = {
 }
 OPERATOR = {
     *("view_scope", "view_offering", "view_order", "view_resource", "operate_resource", "view_event", "view_cost"),
-    *("view_connection", "manage_connections", "manage_offerings", "view_platform", "operate_platform"),
+    *("view_connection", "manage_connections", "manage_offerings", "view_platform", "operate_platform", "take_lease"),
 }
 TENANT_ADMIN = MEMBER | {
     "manage_projects",
@@ -55,7 +59,7 @@ AUDITOR = VIEWER | {"view_connection", "view_platform"}
 ROLES = {
     "organization_admin": (
         _("Organization admin"),
-        frozenset(PERMISSIONS) - {"place_order", "view_secret", "operate_resource"},
+        frozenset(PERMISSIONS) - {"place_order", "view_secret", "operate_resource", "take_lease"},
     ),
     "tenant_admin": (_("Tenant admin"), frozenset(TENANT_ADMIN)),
     "approver": (_("Approver"), frozenset(APPROVER)),

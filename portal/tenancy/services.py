@@ -24,7 +24,7 @@ from portal.users.actor import Actor
 from portal.users.models import User
 
 MOST_SHARES = 500
-GOVERNING = ("manage_", "operate_platform", "vote")
+GOVERNING = ("manage_", "operate_platform", "view_as", "vote")
 
 
 @dataclass(frozen=True, slots=True)
