@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "portal.web.middleware.SecurityHeaders",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.identity.middleware.WhoActs",
+    "portal.web.middleware.AsSheReads",
     "portal.web.middleware.Refusals",
 ]
 

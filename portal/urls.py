@@ -3,7 +3,6 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("portal.api.urls")),
     path("scim/v2/", include("portal.api.scim")),
     path("", include("portal.web.urls")),

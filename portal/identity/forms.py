@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.guard import permissions_of
 from portal.access.permissions import PERMISSIONS
 from portal.core import clock
 from portal.identity.accounts import service_accounts_of
+from portal.identity.reading import zones
 from portal.identity.tokens import LONGEST
 from portal.tenancy.forms import PersonField
 from portal.users.actor import Actor
@@ -34,6 +36,19 @@ class ReasonForm(forms.Form):
     """Why somebody is disabled or enabled."""
 
     reason = forms.CharField(label=_("Why"), max_length=2000, help_text=_("Kept with the event, for who reads of it later."))
+
+
+class ReadingForm(forms.Form):
+    """In which language and zone she reads the portal."""
+
+    language = forms.ChoiceField(label=_("Language"), required=False)
+    zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Days you choose in forms begin and end there."))
+
+    def __init__(self, user: User, data: Any = None) -> None:
+        super().__init__(data, initial={"language": user.language, "zone": user.zone}, auto_id="reading-%s")
+        fields: dict[str, Any] = self.fields
+        fields["language"].choices = [("", _("As the browser asks for")), *settings.LANGUAGES]
+        fields["zone"].choices = [(name, name.replace("_", " ")) for name in zones()]
 
 
 class ServiceAccountForm(forms.Form):

@@ -54,7 +54,7 @@ def prune(at: datetime) -> int:
 
 def mail_of(row: ResetMail, user: User) -> EmailMultiAlternatives:
     """In her language: the link, or the word that her organization keeps her password."""
-    with translation.override(user.language):
+    with translation.override(user.language or None):
         local = user.has_usable_password()
         path = reverse("reset", args=[user.pk, reset_tokens.make_token(user)]) if local else reverse("signin")
         context = {"person": user, "is_local": local, "link": urljoin(settings.PUBLIC_URL, path)}

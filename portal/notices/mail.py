@@ -57,7 +57,7 @@ def due_deliveries(at: datetime) -> QuerySet[Delivery]:
 def mail_of(delivery: Delivery) -> EmailMultiAlternatives:
     """The mail in the reader's language: plain text beside HTML, with an absolute link to the page."""
     notice = delivery.notice
-    with translation.override(notice.user.language):
+    with translation.override(notice.user.language or None):
         context = {
             "notice": notice,
             "person": notice.user,

@@ -1,10 +1,11 @@
 """Forms about the tree and its people."""
 
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Role, Scope
@@ -30,14 +31,14 @@ class PersonField(forms.CharField):
 
 
 class UntilField(forms.DateField):
-    """A day that something holds through; cleans to its last moment in UTC, or None."""
+    """A day that something holds through; cleans to its last moment in the reader's zone, or None."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"label": _("Until"), "widget": forms.DateInput(attrs={"type": "date"}), **kwargs})
 
     def clean(self, value: Any) -> Any:
         day = super().clean(value)
-        return datetime.combine(day, time.max, UTC) if day else None
+        return timezone.make_aware(datetime.combine(day, time.max)) if day else None
 
 
 class ScopeForm(forms.Form):

@@ -27,6 +27,8 @@ class UserManager(BaseUserManager["User"]):
 class User(Base, AbstractBaseUser):
     """Someone who acts. `access_epoch` counts up when all her sessions and tokens must die.
 
+    `language` is the one she chose, empty where her browser says it; times are told in `zone`.
+
     `disabled_at` is the portal's own word on a person. She `is_active` while neither it nor the provider of one of her
     identities has disabled her.
     """
@@ -39,7 +41,7 @@ class User(Base, AbstractBaseUser):
     access_epoch = models.PositiveIntegerField(default=0)
     is_active = models.BooleanField(default=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
-    language = models.CharField(max_length=10, default="en")
+    language = models.CharField(max_length=10, blank=True)
     zone = models.CharField(max_length=64, default="UTC")
 
     objects: ClassVar[UserManager] = UserManager()

@@ -1,9 +1,11 @@
-"""What a person chooses about the frame: the scope that pages show, and the theme."""
+"""What a person chooses about the frame: the scope that pages show, the theme, and the language."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from portal.identity import reading
 from portal.web.shell import THEMES, Shell
 
 YEAR = 365 * 24 * 3600
@@ -29,6 +31,17 @@ def choose_theme(request: HttpRequest) -> HttpResponseRedirect:
         response.set_cookie("theme", wanted, max_age=YEAR, samesite="Lax", secure=request.is_secure())
     else:
         response.delete_cookie("theme", samesite="Lax")
+    return response
+
+
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponseRedirect:
+    """Keep the language in a cookie of this browser, and in the profile of who is signed in."""
+    wanted, response = request.POST.get("language", ""), back(request)
+    if wanted in dict(settings.LANGUAGES):
+        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, wanted, max_age=YEAR, samesite="Lax", secure=request.is_secure())
+        if request.actor:
+            reading.choose(actor=request.actor, language=wanted)
     return response
 
 

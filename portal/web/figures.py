@@ -1,6 +1,6 @@
 """Numbers and time as people read them: two digits shown, the exact one kept; a true minus; ages in words."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from django.utils import formats, timezone
@@ -40,8 +40,9 @@ def percent(part: Decimal | int, whole: Decimal | int, digits: int = 1) -> str:
 
 
 def stamp(at: datetime) -> str:
-    """The exact moment with its zone, in the reader's zone."""
-    return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S %Z")
+    """The exact moment in the reader's zone, and in UTC where that is another."""
+    here = f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S %Z}"
+    return here if here.endswith(" UTC") else f"{here} · {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def age(at: datetime, now: datetime) -> str:
@@ -84,5 +85,5 @@ def day(at: datetime, now: datetime) -> str:
 
 
 def clock_time(at: datetime) -> str:
-    """`17:30` in the reader's zone."""
-    return timezone.localtime(at).strftime("%H:%M")
+    """`17:30 CET` in the reader's zone, which it names."""
+    return f"{timezone.localtime(at):%H:%M %Z}"

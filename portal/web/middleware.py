@@ -3,8 +3,10 @@
 import re
 import uuid
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
 
 from portal.core.errors import PortalError
 from portal.web import errors
@@ -56,6 +58,24 @@ class SecurityHeaders:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+
+class AsSheReads:
+    """Pages speak the language of who is signed in, where she chose one, and tell times in her zone. The API speaks UTC."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        actor = request.actor
+        if actor is None or request.path.startswith("/api/"):
+            return self.answer(request)
+        reader = actor.viewed_as_by or actor.user
+        if reader.language:
+            translation.activate(reader.language)  # LocaleMiddleware says it in the answer, and chooses anew for the next
+            request.LANGUAGE_CODE = translation.get_language()
+        with timezone.override(ZoneInfo(reader.zone)):
+            return self.answer(request)
 
 
 class Refusals:

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST
 
 from portal.access.queries import roles_of
 from portal.core.errors import Invalid
-from portal.identity import factors, fresh, services, sessions, tokens
-from portal.identity.forms import TokenForm
+from portal.identity import factors, fresh, reading, services, sessions, tokens
+from portal.identity.forms import ReadingForm, TokenForm
 from portal.identity.models import SessionEnd
 from portal.web.devices import device_of
 from portal.web.live import privileged
@@ -29,6 +29,17 @@ def profile(request: HttpRequest) -> HttpResponse:
     waiting = request.session.pop("fresh-token", None)
     made = fresh.take(waiting, actor=request.actor) if waiting else None
     return page(request, TokenForm(request.actor), made=made)
+
+
+@login_required
+@require_POST
+def choose_reading(request: HttpRequest) -> HttpResponse:
+    """Another language or zone, from the page that follows on."""
+    form = ReadingForm(request.actor.user, request.POST)
+    if not form.is_valid():
+        return page(request, TokenForm(request.actor), reading_form=form, status=422)
+    reading.choose(actor=request.actor, **form.cleaned_data)
+    return redirect("/profile/#reading")
 
 
 @login_required
@@ -78,7 +89,14 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     return redirect("signin")
 
 
-def page(request: HttpRequest, form: TokenForm, *, made: str | None = None, status: int = 200) -> HttpResponse:
+def page(
+    request: HttpRequest,
+    form: TokenForm,
+    *,
+    made: str | None = None,
+    reading_form: ReadingForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
     """The whole page; `made` is the plain text of a token just made."""
     actor = request.actor
     living = [
@@ -86,5 +104,6 @@ def page(request: HttpRequest, form: TokenForm, *, made: str | None = None, stat
         for row in sessions.living_of(actor.user)[:MOST_SESSIONS]
     ]
     context = {"roles": roles_of(actor), "tokens": tokens.tokens_of(actor), "sessions": living, "form": form, "made": made}
+    context["reading"] = reading_form or ReadingForm(actor.user)
     context["ways"] = factors.ways_of(actor)
     return render(request, "identity/profile.html", context, status=status)
