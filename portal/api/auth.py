@@ -5,11 +5,12 @@ from typing import Any, NoReturn
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle
 
+from portal.identity import consent
 from portal.identity.services import check_live
 from portal.identity.sessions import address_of
 from portal.identity.tokens import actor_by_token
@@ -56,6 +57,8 @@ class Session(SessionAuthentication):
         if not isinstance(actor, Actor):
             return None
         self.enforce_csrf(request)
+        if consent.is_asked(http_of(request), actor):
+            raise PermissionDenied(_("New terms of use wait for you. Open the portal and read them."))
         return actor.user, actor
 
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from portal.core import clock
+from portal.identity import consent
 from portal.identity.models import Session, SessionEnd
 from portal.users.actor import NEVER, Actor, Auth
 from portal.users.models import Identity, User
@@ -47,7 +48,9 @@ def begin(
     row.save(force_insert=True)
     now = clock.now().isoformat()
     request.session.update({"id": str(row.pk), "epoch": user.access_epoch, "method": method, "began": now, "seen": now})
-    return _actor(request, user)
+    actor = _actor(request, user)
+    consent.note(request, actor)
+    return actor
 
 
 def end(request: HttpRequest, *, why: SessionEnd = SessionEnd.SIGNED_OUT) -> None:

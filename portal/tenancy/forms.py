@@ -67,6 +67,18 @@ class QuotaForm(forms.Form):
     limit = forms.IntegerField(label=_("At most"), min_value=0, max_value=2**53 - 1)
 
 
+class TermsForm(forms.Form):
+    """The next version of an organization's terms of use."""
+
+    text = forms.CharField(
+        label=_("Text"),
+        max_length=100_000,
+        widget=forms.Textarea(attrs={"rows": 16}),
+        help_text=_("Plain text; an empty line begins a new paragraph. Who accepted a version before is shown what changed."),
+    )
+    after = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class RoleForm(forms.Form):
     """A role for a person at a scope. `given()` is what the service takes."""
 

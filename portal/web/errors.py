@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from portal.core.errors import PortalError
 
 PAGES = {403: "errors/403.html", 404: "errors/404.html", 409: "errors/409.html", 500: "errors/500.html"}
+SAID = {"HX-Retarget": "#says", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"}
 
 
 def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
@@ -46,6 +47,7 @@ def answer(request: HttpRequest, status: int, context: dict[str, Any], template:
     """A whole page, or the one line for htmx."""
     if getattr(request, "htmx", False):
         response = render(request, "parts/said.html", {"kind": "fail", **context}, status=status)
-        response.headers.update({"HX-Retarget": "#says", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"})
+        for name, value in SAID.items():
+            response[name] = value
         return response
     return render(request, template or PAGES.get(status, "errors/refused.html"), {"status": status, **context}, status=status)

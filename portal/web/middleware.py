@@ -3,16 +3,24 @@
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
-from portal.core.errors import PortalError
+from portal.core.errors import Forbidden, PortalError
+from portal.identity import consent
 from portal.web import errors
 
 Answer = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponse]
 ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+NEEDS_NO_TERMS = ("terms", "terms-asked", "signout", "choose-language", "choose-theme", "auth-backchannel-logout")
 
 POLICY = "; ".join(
     (
@@ -76,6 +84,28 @@ class AsSheReads:
             request.LANGUAGE_CODE = translation.get_language()
         with timezone.override(ZoneInfo(reader.zone)):
             return self.answer(request)
+
+
+class AsksForTerms:
+    """Who has terms of use to accept is shown them before any other page. What she sends meanwhile is refused, and kept by
+    her browser.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.answer(request)
+
+    def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+        actor, match = request.actor, request.resolver_match
+        if actor is None or request.path.startswith(("/api/", "/scim/")) or (match and match.url_name in NEEDS_NO_TERMS):
+            return None
+        if not consent.is_asked(request, actor):
+            return None
+        if request.method in ("GET", "HEAD") and not getattr(request, "htmx", False):
+            return redirect(f"{reverse('terms-asked')}?{urlencode({'next': request.get_full_path()})}")
+        return errors.refusal(request, Forbidden(_("New terms of use wait for you. Reload the page, read them, and go on.")))
 
 
 class Refusals:

@@ -34,6 +34,7 @@ from portal.web import (
     second_factor,
     signin,
     style,
+    terms,
 )
 
 urlpatterns = [
@@ -143,5 +144,10 @@ urlpatterns = [
     path("profile/second-factor/confirm/", second_factor.confirm, name="second-factor-confirm"),
     path("profile/second-factor/codes/", second_factor.make_codes, name="second-factor-codes"),
     path("profile/second-factor/remove/", second_factor.remove, name="second-factor-remove"),
+    path("terms/", terms.asked, name="terms-asked"),
+    path("terms/<uuid:pk>/", terms.version, name="terms"),
+    path("scopes/<uuid:pk>/terms/", terms.of_organization, name="scope-terms"),
+    path("scopes/<uuid:pk>/terms/withdraw/", terms.withdraw, name="scope-terms-withdraw"),
+    path("scopes/<uuid:pk>/terms/accepted.csv", terms.accepted, name="scope-terms-accepted"),
     path("style/", style.style, name="style"),
 ]

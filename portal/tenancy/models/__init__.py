@@ -1,5 +1,6 @@
 """What tenancy keeps, one subject a file."""
 
 from portal.tenancy.models.quotas import Hold, Quota
+from portal.tenancy.models.terms import Acceptance, Terms
 
-__all__ = ["Hold", "Quota"]
+__all__ = ["Acceptance", "Hold", "Quota", "Terms"]
