@@ -20,6 +20,7 @@ from portal.identity import consent
 from portal.identity.imports_csv import write
 from portal.tenancy import terms
 from portal.tenancy.forms import TermsForm
+from portal.tenancy.models import Terms
 from portal.web.choices import back
 from portal.web.events import page_number
 from portal.web.refusals import refuse
@@ -71,9 +72,9 @@ def of_organization(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             else:
                 messages.success(request, _("Everybody of the organization is asked for these terms at her next page."))
                 return redirect("scope-terms", pk)
-        return show(request, organization, form, status=422)
+        return show(request, organization, latest, form, status=422)
     first = {"text": latest.text if latest else "", "after": latest.version if latest else 0}
-    return show(request, organization, TermsForm(initial=first))
+    return show(request, organization, latest, TermsForm(initial=first))
 
 
 @login_required
@@ -95,10 +96,13 @@ def accepted(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return answer
 
 
-def show(request: HttpRequest, organization: Scope, form: forms.Form, *, status: int = 200) -> HttpResponse:
+def show(
+    request: HttpRequest, organization: Scope, latest: Terms | None, form: forms.Form, *, status: int = 200
+) -> HttpResponse:
     """The page of an organization's terms."""
     page = Paginator(terms.terms_of(organization), ROWS).get_page(page_number(request))
-    context = {"scope": organization, "page": page, "form": form, "in_force": terms.in_force(organization)}
+    is_in_force = latest is not None and latest.ended_at is None
+    context = {"scope": organization, "page": page, "form": form, "is_in_force": is_in_force}
     return render(request, "tenancy/terms_list.html", context, status=status)
 
 
