@@ -105,6 +105,16 @@ MESSAGES: Mapping[str, Message] = {
         _("You are now %(role)s in %(label)s"),
         _("You can use it from your next click on."),
     ),
+    "review_started": Message(
+        _("An access review began where I am an admin"),
+        _("%(label)s: look through the roles in %(scope)s"),
+        _("Keep or revoke each until %(date)s. Nobody reviews her own."),
+    ),
+    "review_due": Message(
+        _("An access review of mine is over soon"),
+        _("%(label)s is over on %(date)s, and not everything is decided"),
+        _("Please decide what is left in %(scope)s."),
+    ),
     "role_ended": Message(
         _("A role of mine ended"),
         _("You are no longer %(role)s in %(label)s"),

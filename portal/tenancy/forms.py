@@ -1,5 +1,6 @@
 """Forms about the tree and its people."""
 
+from collections.abc import Iterable
 from datetime import datetime, time
 from typing import Any
 
@@ -77,6 +78,36 @@ class TermsForm(forms.Form):
         help_text=_("Plain text; an empty line begins a new paragraph. Who accepted a version before is shown what changed."),
     )
     after = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class ReviewForm(forms.Form):
+    """Begin an access review."""
+
+    scope = forms.ChoiceField(label=_("Where"))
+    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("For example: Access review, autumn 2026."))
+    due = UntilField(label=_("Decide until"))
+    ends_undecided = forms.BooleanField(
+        label=_("What nobody decides until then ends"),
+        required=False,
+        help_text=_("Else it stays. What a rule or SCIM gives stays in any case, and so does the last organization admin."),
+    )
+
+    def __init__(self, scopes: Iterable[Scope], data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.scopes = {str(scope.pk): scope for scope in scopes}
+        field: Any = self.fields["scope"]
+        field.choices = [(key, scope.name) for key, scope in self.scopes.items()]
+
+    def clean_scope(self) -> Scope:
+        return self.scopes[self.cleaned_data["scope"]]
+
+
+class VerdictForm(forms.Form):
+    """Why something is kept or revoked."""
+
+    reason = forms.CharField(
+        label=_("Why"), max_length=2000, required=False, help_text=_("Needed to revoke; kept with the review.")
+    )
 
 
 class RoleForm(forms.Form):

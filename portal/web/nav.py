@@ -50,6 +50,7 @@ NAV = [
         ("scope", "role", "quota", "service-account", "import", "imports"),
         _("Projects"),
     ),
+    Place("organization", _("Access review"), "reviews", "shield-check", "manage_members", ("review",), _("Review")),
     Place("organization", _("Roles by group"), "mapping", "route", "manage_members"),
     Place("organization", _("Sign-in"), "identity-providers", "key", "manage_identity_providers", ("identityprovider",)),
     Place("organization", _("Directory"), "directory", "users", "operate_platform"),

@@ -29,6 +29,7 @@ ROWS = 50
 JOBS: dict[str, Any] = {
     "approvals.expire": gettext_lazy("End or raise decisions that are overdue"),
     "provisioning.tell_ends": gettext_lazy("Tell of resources that end within a week"),
+    "tenancy.sweep_reviews": gettext_lazy("Close access reviews whose day has passed, and remind of them"),
     "identity.forget": gettext_lazy("Close sessions that nobody came back to"),
     "api.forget": gettext_lazy("Forget the answers kept for Idempotency-Key"),
     "notices.sweep": gettext_lazy("Send mail that is due"),

@@ -134,6 +134,13 @@ PROVIDER = {
     "off": Look("idle", "player-stop", _("Off")),
 }
 
+VERDICT = {
+    "": Look("wait", "clock", _("Not decided")),
+    "keep": Look("ok", "check", _("Kept")),
+    "revoke": Look("fail", "x", _("Revoked")),
+    "ended": Look("idle", "circle-dashed", _("Ended by itself")),
+}
+
 STATES: dict[str, dict[str, Look]] = {
     "resource": RESOURCE,
     "order": ORDER,
@@ -149,6 +156,7 @@ STATES: dict[str, dict[str, Look]] = {
     "sync": SYNC,
     "import": IMPORT,
     "row": ROW,
+    "verdict": VERDICT,
 }
 
 
