@@ -13,8 +13,10 @@ from portal.api import (
     people,
     records,
     resources,
+    reviews,
     schema,
     scopes,
+    terms,
 )
 
 urlpatterns = [
@@ -27,6 +29,11 @@ urlpatterns = [
     path("scopes/", scopes.Scopes.as_view()),
     path("scopes/<uuid:pk>/", scopes.Scope.as_view()),
     path("scopes/<uuid:pk>/quotas/", scopes.Quotas.as_view()),
+    path("scopes/<uuid:pk>/terms/", terms.Terms.as_view()),
+    path("reviews/", reviews.Reviews.as_view()),
+    path("reviews/<uuid:pk>/", reviews.Review.as_view()),
+    path("reviews/<uuid:pk>/items/", reviews.Items.as_view()),
+    path("reviews/<uuid:pk>/close/", reviews.Close.as_view()),
     path("scopes/<uuid:pk>/budget/", cost.Budget.as_view()),
     path("offerings/", offerings.Offerings.as_view()),
     path("offerings/<uuid:pk>/", offerings.Offering.as_view()),

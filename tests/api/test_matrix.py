@@ -1,16 +1,21 @@
 """Who can do what through the API: every role, can and cannot; and for another organization there is nothing at all."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
 from portal.access.models import Token
 from portal.approvals.models import Approval
+from portal.core import clock
 from portal.events.services import record
 from portal.metering.services import request_export
 from portal.notices.services import notify
+from portal.tenancy.models import ReviewItem
+from portal.tenancy.reviews import start_review
 from tests.identity.upstream import oidc as provider_of
 
+WEEK = timedelta(days=7)
 CAST = ["alice", "bob", "carol", "dave", "erin"]
 NOBODY = frozenset()
 ALL = frozenset(CAST)
@@ -33,6 +38,7 @@ def things(market, world):
         "connection": market.aws.pk,
         "export": export.pk,
         "people": world.alice.pk,
+        "review": start_review(world.retail, "Autumn", due=clock.now() + WEEK, actor=world.actor("erin")).pk,
         "identity-provider": provider_of(world).pk,
     }
 
@@ -50,6 +56,9 @@ READS = [
     ("connections/{connection}/", {"carol", "dave", "erin"}),
     ("exports/{export}/", {"carol", "erin"}),
     ("people/{people}/", {"erin"}),
+    ("reviews/{review}/", {"erin"}),
+    ("reviews/{review}/items/", {"erin"}),
+    ("scopes/{nordwind}/terms/", {"carol", "dave", "erin"}),
     ("identity-providers/{identity-provider}/", {"erin"}),
 ]
 ACTS = [
@@ -69,6 +78,9 @@ ACTS = [
     ("PUT", "scopes/{nordwind}/budget/", "budget", {"carol", "erin"}, 200),
     ("POST", "exports/", "export", {"carol", "erin"}, 201),
     ("POST", "people/{people}/disable/", "reason", {"erin"}, 200),
+    ("POST", "reviews/", "review", {"erin"}, 201),
+    ("POST", "reviews/{review}/items/", "verdict", {"erin"}, 200),
+    ("POST", "scopes/{nordwind}/terms/", "terms", {"erin"}, 201),
     ("POST", "people/{people}/enable/", "nothing", {"erin"}, 200),
     ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
 ]
@@ -77,11 +89,18 @@ DENIED = (403, 404)
 MOVED_ON = (409, 422)  # the one before has done it already, or nobody is left to decide
 
 
+def _items(review):
+    return [str(pk) for pk in ReviewItem.objects.filter(review=review).values_list("pk", flat=True)]
+
+
 def body_of(name, market, things):
     answers = {"name": "web-9", "region": "eu-west-1", "image": market.image}
     item = {"plan": str(things["plan"]), "connection": str(things["connection"]), "answers": answers}
     return {
         "nothing": {},
+        "review": {"scope": str(things["nordwind"]), "name": "Autumn", "due": (clock.now() + WEEK).isoformat()},
+        "verdict": {"items": [str(uuid.uuid4()), *_items(things["review"])], "verdict": "keep"},
+        "terms": {"text": "Be kind.", "after": 0},
         "reason": {"reason": "She left."},
         "quote": {"project": str(things["web"]), **item},
         "order": {"project": str(things["web"]), "items": [item]},

@@ -53,6 +53,7 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "identity_providers_create": False,
         "connections_create": False,
         "exports_create": False,
+        "reviews_start": False,
         "tokens_create": False,
         "resources_operate": False,
         "resources_rotate": False,
