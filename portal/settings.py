@@ -264,7 +264,11 @@ PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.orders.kinds.OrderKind",
 ]
 PORTAL_BELONGINGS: list[str] = [
+    "portal.tenancy.belongings.ScopeBelongings",
     "portal.provisioning.belongings.ResourceBelongings",
+    "portal.orders.belongings.OrderBelongings",
+    "portal.approvals.belongings.DecisionBelongings",
+    "portal.identity.belongings.AccountBelongings",
 ]
 
 LOGGING: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """Tables of identity, one file for each thing they are about."""
 
 from portal.identity.models.imports import Import, ImportKind, ImportState
+from portal.identity.models.leaving import OPEN_LEAVINGS, HandOver, Leaving, LeavingState
 from portal.identity.models.local import Factor, RecoveryCode, ResetMail
 from portal.identity.models.providers import IdentityProvider, ProviderDomain, ProviderProtocol, ProviderState
 from portal.identity.models.rules import Compare, MappingRule
@@ -10,16 +11,20 @@ from portal.identity.models.upstream import OPEN_SYNCS, DirectorySync, Feed, Hea
 
 __all__ = [
     "ALIAS",
+    "OPEN_LEAVINGS",
     "OPEN_SYNCS",
     "Compare",
     "DirectorySync",
     "Factor",
     "Feed",
+    "HandOver",
     "Heard",
     "IdentityProvider",
     "Import",
     "ImportKind",
     "ImportState",
+    "Leaving",
+    "LeavingState",
     "MappingRule",
     "ProviderDomain",
     "ProviderProtocol",
