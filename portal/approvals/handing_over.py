@@ -63,11 +63,28 @@ def change_beneficiary(kind: str, subject_id: Any, to: User, *, actor: Actor) ->
     if not approval.is_waiting:
         return
     approval.beneficiary = to
-    living = [stage for stage in stages_of(approval) if stage.state in LIVING]
-    if not all(is_fillable(bench_of(stage, approval)) for stage in living):
-        raise Refused(_("Were it this person's, nobody could decide %(title)s.") % {"title": approval.title})
+    if said := _why_nobody(approval):
+        raise Refused(said)
     approval.save(update_fields=["beneficiary"])
     record("approvals.change_beneficiary", approval, actor=actor, to=to)
+
+
+def why_not_for(kind: str, subject_id: Any, to: User) -> str:
+    """Why what waits cannot become somebody's; empty where it can, or where nothing waits."""
+    waiting = Approval.objects.filter(subject_kind=kind, subject_id=str(subject_id), state=State.WAITING)
+    approval = waiting.select_related("scope", "requester").first()
+    if approval is None:
+        return ""
+    approval.beneficiary = to
+    return _why_nobody(approval)
+
+
+def _why_nobody(approval: Approval) -> str:
+    """Who asked and for whom it is do not decide: whether anybody is left, by the approval as it stands in memory."""
+    living = [stage for stage in stages_of(approval) if stage.state in LIVING]
+    if all(is_fillable(bench_of(stage, approval)) for stage in living):
+        return ""
+    return _("Were it %(person)s's, nobody could decide on it.") % {"person": approval.beneficiary}
 
 
 def _locked(approval_id: UUID) -> Approval:

@@ -17,7 +17,7 @@ from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
 from portal.identity import journal, sessions, tokens, upstream
-from portal.identity.models import Feed, IdentityProvider, ProviderStep
+from portal.identity.models import Feed, IdentityProvider, Leaving, ProviderStep
 from portal.identity.plane import issuer
 from portal.users.actor import Actor
 from portal.users.models import Identity, User, UserKind
@@ -49,10 +49,11 @@ class ProviderState:
 
 
 def people_managed_by(actor: Actor) -> QuerySet[User]:
-    """The people of the organizations that she manages people of, by name: who holds, held or will hold a role there."""
+    """The people of the organizations that she manages people of, by name: who holds, held or will hold a role there, and who left."""
     within = _roots(actor)
     direct = Assignment.objects.filter(scope__path__within_any=within)
     known = Q(pk__in=direct.values("user")) | Q(portal_groups__scope__path__within_any=within)
+    known |= Q(pk__in=Leaving.objects.filter(organization__path__within_any=within).values("person"))
     people = User.objects.filter(known, kind_of_user=UserKind.PERSON).order_by("name", "pk").distinct()
     return people if within else people.none()
 
@@ -140,10 +141,10 @@ def disable_person(person: User, *, actor: Actor, reason: str) -> User:
     herself, nor the last organization admin.
     """
     person = _locked(person, actor)
-    reason = _clean(reason)
+    reason = clean_reason(reason)
     if person.disabled_at is not None:
         return person
-    _check_admin_left(person)
+    check_admin_left(person)
     ending = cost_of_disabling(person)
     person.disabled_at = clock.now()
     ended = upstream.end_access(person)
@@ -189,14 +190,17 @@ def _check_governs(person: User, actor: Actor) -> None:
         raise Forbidden(_("Looking as another person does not allow writing."))
     if person.pk == actor.person_id:
         raise Forbidden(_("Nobody disables or enables herself; ask another admin."))
-    if any(not holds(actor, PERMISSION, root) for root in _organizations_of(person)):
+    if any(not holds(actor, PERMISSION, root) for root in organizations_of(person)):
         said = _("She holds a role in another organization, too. End her roles in yours; an operator's command disables her.")
         raise Refused(said)
 
 
-def _check_admin_left(person: User) -> None:
-    """Someone else stays admin of each organization. The rows are locked first and read afterwards, so two at once see it."""
+def check_admin_left(person: User, *, of: Scope | None = None) -> None:
+    """Someone else stays admin of each organization of hers, or of one. The rows are locked first and read afterwards, so
+    two at once see it.
+    """
     roots = [role.scope_id for role in roles_in_force(person) if role.role.key == ADMIN and role.scope.parent_id is None]
+    roots = [root for root in roots if of is None or root == of.pk]
     for root in roots:
         held = Assignment.objects.filter(in_force(), scope=root, role__key=ADMIN)
         list(held.order_by("pk").select_for_update(of=("self",)))
@@ -205,14 +209,14 @@ def _check_admin_left(person: User) -> None:
             raise Conflict(_("She is the last organization admin. Make someone else one first."))
 
 
-def _organizations_of(person: User) -> list[Scope]:
+def organizations_of(person: User) -> list[Scope]:
     """The organizations where she holds a role now."""
     return list(Scope.objects.filter(pk__in={UUID(role.scope.organization_id) for role in roles_in_force(person)}))
 
 
 def _record(action: str, person: User, actor: Actor, **detail: Any) -> None:
     """One event in each organization of hers, so that each can read it; one without a place where she has none."""
-    paths: list[str | None] = [root.scope_path for root in _organizations_of(person)]
+    paths: list[str | None] = [root.scope_path for root in organizations_of(person)]
     for path in paths or [None]:
         record(action, person, actor=actor, scope_path=path, **detail)
 
@@ -222,7 +226,8 @@ def _roots(actor: Actor) -> list[str]:
     return [path for path in paths_of(actor, PERMISSION) if "." not in path]
 
 
-def _clean(reason: str) -> str:
+def clean_reason(reason: str) -> str:
+    """A reason in one line; Invalid where it is none."""
     reason = " ".join(reason.split())
     if not reason or len(reason) > LONGEST_REASON or "\x00" in reason:
         raise Invalid(fields={"reason": [_("Say why, in at most 2,000 characters; it is kept with the event.")]})

@@ -7,7 +7,17 @@ from celery import shared_task
 from django.db.models import F, Q
 
 from portal.core import clock, queue
-from portal.identity import brokering, directory_sync, housekeeping, journal, provider_checks, providers, puller, reset_mail
+from portal.identity import (
+    brokering,
+    directory_sync,
+    housekeeping,
+    journal,
+    leaving,
+    provider_checks,
+    providers,
+    puller,
+    reset_mail,
+)
 from portal.identity.models import IdentityProvider, ProviderState
 
 BATCH = 200
@@ -84,3 +94,15 @@ def sync_due() -> None:
     """Sync once an hour, and hand out what was lost."""
     for sync_id in directory_sync.due():
         queue.after_commit("identity.sync_directory", sync_id)
+
+
+@shared_task(name="identity.carry_out_leaving", soft_time_limit=540, time_limit=600)
+def carry_out_leaving(leaving_id: str) -> None:
+    leaving.carry_out(UUID(leaving_id))
+
+
+@shared_task(name="identity.leavings_due", soft_time_limit=60, time_limit=90)
+def leavings_due() -> None:
+    """Hand out the planned leaves whose morning has come, and what was lost."""
+    for leaving_id in leaving.due(clock.now()):
+        queue.after_commit("identity.carry_out_leaving", leaving_id)

@@ -120,6 +120,19 @@ MESSAGES: Mapping[str, Message] = {
         _("You are no longer %(role)s in %(label)s"),
         _("If you still need it, ask an admin of %(label)s."),
     ),
+    "handed_over": Message(
+        _("Something was handed over to me"),
+        _("Handed over to you in %(label)s: %(things)s"),
+        _(
+            "Somebody leaves, and you answer for what was hers from now on. Your lists of resources and orders, your inbox and the "
+            "service accounts on your scopes show it. Renew the tokens of service accounts: she may have copies."
+        ),
+    ),
+    "left_without_owner": Message(
+        _("Something was left without an owner"),
+        _("Left without an owner in %(label)s: %(things)s"),
+        _("Somebody left, and nobody could take it over. The page of her leave lists each thing and says why."),
+    ),
     "scope_shared": Message(
         _("Something was shared with me"),
         _("%(label)s was shared with you"),

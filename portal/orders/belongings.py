@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Scope
-from portal.approvals.handing_over import change_beneficiary
+from portal.approvals.handing_over import change_beneficiary, why_not_for
 from portal.events.services import record
 from portal.orders.models import OPEN, Order, OrderState
 from portal.users.actor import Actor
@@ -41,7 +41,7 @@ class OrderBelongings:
         return [thing.project]
 
     def why_not(self, thing: Order, to: User) -> str:
-        return ""
+        return why_not_for(KIND, thing.pk, to) if thing.state == OrderState.WAITING else ""
 
     @transaction.atomic
     def hand_over(self, thing: Order, to: User, *, instead_of: User, actor: Actor) -> None:

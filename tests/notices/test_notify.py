@@ -95,6 +95,7 @@ WORDS = dict.fromkeys(
         "limit",
         "tries",
         "error",
+        "things",
     ),
     "3",
 )

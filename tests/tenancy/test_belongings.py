@@ -155,6 +155,7 @@ def test_who_asked_for_an_order_stays_written_and_the_heir_decides_on_it_no_more
 def test_an_order_goes_to_nobody_who_alone_could_decide_on_it(market, world):
     order = market.place(market.draft(), key="k")
     kind = next(each for each in belongings() if each.name == "order")
+    assert "nobody could decide" in kind.why_not(order, world.bob)
     with pytest.raises(Refused):
         kind.hand_over(order, world.bob, instead_of=world.alice, actor=world.actor("erin"))
     assert Order.objects.get().beneficiary is None
