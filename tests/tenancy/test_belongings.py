@@ -61,6 +61,11 @@ KEYS_TO_PEOPLE = {
     "identity.HandOver.to": "history",
     "metering.Export.asked_by": "history",
     "provisioning.Step.asked_by": "history",
+    "tenancy.Acceptance.user": "history",
+    "tenancy.Review.started_by": "history",
+    "tenancy.ReviewItem.user": "history",
+    "tenancy.ReviewItem.decided_by": "history",
+    "tenancy.Terms.published_by": "history",
 }
 
 
