@@ -38,6 +38,18 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("Why"), max_length=2000, help_text=_("Kept with the event, for who reads of it later."))
 
 
+class LeaveForm(forms.Form):
+    """When and why somebody leaves; who takes over what is chosen beside it."""
+
+    on = forms.DateField(
+        label=_("Last day is before"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("At six in the morning of that day, in the organization's zone. Empty: now."),
+    )
+    reason = forms.CharField(label=_("Why"), max_length=2000, help_text=_("Kept with the event, for who reads of it later."))
+
+
 class ReadingForm(forms.Form):
     """In which language and zone she reads the portal."""
 

@@ -1,25 +1,26 @@
 """Somebody leaves: what is hers goes to others, and then her access ends. At once all or nothing; on a day, in every case."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Case, F, QuerySet, When
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal.access.guard import require, require_fresh
+from portal.access.guard import require, require_fresh, scope_ids
 from portal.access.models import Scope
 from portal.core import clock, queue
-from portal.core.errors import Conflict, Forbidden, Invalid, PortalError, Refused
+from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Refused
 from portal.events.services import record
 from portal.identity import people
 from portal.identity.departures import end_there
 from portal.identity.heirs import Choice, Heirs
-from portal.identity.models import OPEN_LEAVINGS, HandOver, Leaving, LeavingState
+from portal.identity.models import HandOver, Leaving, LeavingState
 from portal.identity.plans import Move, Plan, moves_of, plan_for
 from portal.notices.services import notify
 from portal.tenancy.belongings import belongings
@@ -31,22 +32,18 @@ FURTHEST = timedelta(days=366)
 AT_ONCE = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Orphaned:
+    """Somebody disabled, and how many things she still answers for."""
+
+    person: User
+    count: int
+
+
 def plan_leaving(person: User, organization: Scope, heirs: Choice, *, actor: Actor) -> Plan:
     """What she has there, whom each thing would go to and why not, and what would end. Nothing is changed."""
     require(actor, people.PERMISSION, organization)
     return plan_for(person, organization, heirs)
-
-
-@transaction.atomic
-def choose_heirs(person: User, organization: Scope, heirs: Choice, *, actor: Actor) -> Leaving:
-    """Keep who takes over what: in a draft, or in the leave that is planned already."""
-    _check(person, organization, actor)
-    leaving = _open(_alone(person), organization, actor)
-    leaving.heirs = heirs.as_data()
-    leaving.save(update_fields=["heirs"])
-    if leaving.is_planned:
-        record("identity.change_leave", person, actor=actor, scope_path=organization.scope_path)
-    return leaving
 
 
 @transaction.atomic
@@ -85,6 +82,7 @@ def leave(person: User, organization: Scope, heirs: Choice, *, actor: Actor, rea
 @transaction.atomic
 def call_off(leaving: Leaving, *, actor: Actor) -> Leaving:
     """She stays after all. What was carried out is not undone by this; called off already, nothing changes."""
+    require_fresh(actor)
     require(actor, people.PERMISSION, leaving.organization)
     leaving = _locked(leaving.pk)
     if leaving.state == LeavingState.DONE:
@@ -109,6 +107,45 @@ def carry_out(leaving_id: UUID) -> None:
                 _carry_out(leaving, actor=Actor.system(), strict=False)
     except Conflict as error:
         Leaving.objects.filter(pk=leaving_id, state=LeavingState.PLANNED).update(error=str(error))
+
+
+def leavings_visible_to(actor: Actor) -> QuerySet[Leaving]:
+    """The leaves of organizations whose people she manages: planned ones first, then the newest."""
+    found = Leaving.objects.filter(organization__in=scope_ids(actor, people.PERMISSION))
+    planned = Case(When(state=LeavingState.PLANNED, then=0), default=1)
+    return found.select_related("person", "organization", "asked_by").order_by(planned, "-created_at", "-pk")
+
+
+def leaving_of(actor: Actor, pk: UUID | str) -> Leaving:
+    """One of them, or NotFound."""
+    found = leavings_visible_to(actor).filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def planned_of(person: User, organization: Scope) -> Leaving | None:
+    """Her planned leave from an organization."""
+    return Leaving.objects.filter(person=person, organization=organization, state=LeavingState.PLANNED).first()
+
+
+def what_became_of(leaving: Leaving) -> QuerySet[HandOver]:
+    """Each thing and who answers for it now; what nobody took first."""
+    rows = HandOver.objects.filter(leaving=leaving).select_related("to")
+    return rows.order_by(F("to").asc(nulls_first=True), "belonging", "thing_label", "pk")
+
+
+def orphans(actor: Actor) -> list[Orphaned]:
+    """Who is disabled and still answers for something, in the organizations whose people she manages, the most first."""
+    counts: dict[UUID, int] = {}
+    for root in Scope.objects.filter(pk__in=scope_ids(actor, people.PERMISSION), parent=None):
+        for belonging in belongings():
+            for person, count in belonging.orphaned(root).items():
+                counts[person] = counts.get(person, 0) + count
+    found = User.objects.in_bulk(counts)
+    return sorted(
+        (Orphaned(found[pk], count) for pk, count in counts.items()), key=lambda each: (-each.count, str(each.person))
+    )
 
 
 def due(at: datetime) -> list[UUID]:
@@ -202,7 +239,7 @@ def _row(leaving: Leaving, move: Move) -> HandOver:
         leaving=leaving,
         belonging=move.belonging.name,
         thing_id=str(move.thing.pk),
-        thing_label=move.label[:200],
+        thing_label=move.title[:200],
         place=str(move.place or "")[:120],
         to=None if move.why else move.to,
         why=move.why,
@@ -232,10 +269,10 @@ def _left(person: User, organization: Scope, plan: Plan) -> Leaving | None:
 
 
 def _open(person: User, organization: Scope, actor: Actor) -> Leaving:
-    """Her open leave there, locked; a new draft where there is none. The caller has her row."""
-    rows: QuerySet[Leaving] = Leaving.objects.filter(person=person, organization=organization, state__in=OPEN_LEAVINGS)
+    """Her planned leave there, locked; a new one, not saved, where there is none. The caller has her row."""
+    rows: QuerySet[Leaving] = Leaving.objects.filter(person=person, organization=organization, state=LeavingState.PLANNED)
     found = rows.select_for_update(of=("self",)).select_related("organization", "person").first()
-    return found or Leaving.objects.create(person=person, organization=organization, asked_by=actor.user)
+    return found or Leaving(person=person, organization=organization, asked_by=actor.user)
 
 
 def _locked(leaving_id: UUID) -> Leaving:
@@ -252,7 +289,7 @@ def _morning_of(day: date, organization: Scope) -> datetime:
 
 
 def _said(refused: Sequence[Move]) -> str:
-    named = "; ".join(f"{move.label}: {move.why}" for move in refused[:3])
+    named = "; ".join(f"{move.title}: {move.why}" for move in refused[:3])
     words = ngettext(
         "%(count)s thing cannot go to its heir, so nothing was done. %(named)s",
         "%(count)s things cannot go to their heirs, so nothing was done. %(named)s",

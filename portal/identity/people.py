@@ -209,6 +209,20 @@ def check_admin_left(person: User, *, of: Scope | None = None) -> None:
             raise Conflict(_("She is the last organization admin. Make someone else one first."))
 
 
+def organization_for(person: User, actor: Actor, pk: UUID | str = "") -> Scope:
+    """The organization that she would leave: the one named, else the first by name of those where she holds, held or will hold
+    a role and whose people the actor manages. NotFound where there is none.
+    """
+    held = Q(assignments__user=person) | Q(groups__members=person)
+    within = Scope.objects.filter(held).values_list("path", flat=True)
+    roots = {path.split(".")[0] for path in within} & set(_roots(actor))
+    found = Scope.objects.filter(pk__in=[UUID(root) for root in roots]).order_by("name", "pk")
+    organization: Scope | None = (found.filter(pk=pk) if pk else found).first()
+    if organization is None:
+        raise NotFound
+    return organization
+
+
 def organizations_of(person: User) -> list[Scope]:
     """The organizations where she holds a role now."""
     return list(Scope.objects.filter(pk__in={UUID(role.scope.organization_id) for role in roles_in_force(person)}))

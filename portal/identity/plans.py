@@ -28,7 +28,7 @@ class Move:
         return key_of(self.belonging, self.thing)
 
     @property
-    def label(self) -> str:
+    def title(self) -> str:
         """What people call it; a stage is called like what it decides on."""
         return str(getattr(self.thing, "approval", self.thing))
 

@@ -20,6 +20,7 @@ from portal.identity import accounts
 from portal.identity.forms import ServiceAccountForm
 from portal.tenancy import services
 from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
+from portal.tenancy.queries import count_of
 from portal.users.actor import Actor
 from portal.web.live import privileged
 from portal.web.refusals import refuse
@@ -105,6 +106,8 @@ def end_role(request: HttpRequest, pk: uuid.UUID, assignment_pk: uuid.UUID) -> H
         "role": str(assignment.role_id),
         "role_name": str(assignment.role),
         "expires": assignment.expires.date().isoformat() if assignment.expires else "",
+        "has": count_of(assignment.user, found) if assignment.user else 0,
+        "person": str(assignment.user_id or ""),
     }
     return redirect("scope", pk)
 

@@ -30,9 +30,9 @@ MOST_NAMED = 5
 def scopes(request: HttpRequest) -> HttpResponse:
     """Every scope she may see, as a tree."""
     page = Paginator(scopes_with_people(request.actor), ROWS).get_page(page_number(request))
-    return render(
-        request, "access/scopes.html", {"page": page, "may_import": "manage_members" in permissions_of(request.actor)}
-    )
+    held = permissions_of(request.actor)
+    context = {"page": page, "may_import": "manage_members" in held, "sees_leavers": "manage_people" in held}
+    return render(request, "access/scopes.html", context)
 
 
 @login_required

@@ -134,6 +134,12 @@ PROVIDER = {
     "off": Look("idle", "player-stop", _("Off")),
 }
 
+LEAVING = {
+    "planned": Look("wait", "clock", _("Planned")),
+    "done": Look("idle", "check", _("Left")),
+    "cancelled": Look("idle", "arrow-back-up", _("Called off")),
+}
+
 VERDICT = {
     "": Look("wait", "clock", _("Not decided")),
     "keep": Look("ok", "check", _("Kept")),
@@ -157,6 +163,7 @@ STATES: dict[str, dict[str, Look]] = {
     "import": IMPORT,
     "row": ROW,
     "verdict": VERDICT,
+    "leaving": LEAVING,
 }
 
 

@@ -9,6 +9,7 @@ from portal.access.models import Token
 from portal.approvals.models import Approval
 from portal.core import clock
 from portal.events.services import record
+from portal.identity.models import Leaving
 from portal.metering.services import request_export
 from portal.notices.services import notify
 from portal.tenancy.models import ReviewItem
@@ -38,6 +39,7 @@ def things(market, world):
         "connection": market.aws.pk,
         "export": export.pk,
         "people": world.alice.pk,
+        "leaving": planned(world).pk,
         "review": start_review(world.retail, "Autumn", due=clock.now() + WEEK, actor=world.actor("erin")).pk,
         "identity-provider": provider_of(world).pk,
     }
@@ -56,6 +58,8 @@ READS = [
     ("connections/{connection}/", {"carol", "dave", "erin"}),
     ("exports/{export}/", {"carol", "erin"}),
     ("people/{people}/", {"erin"}),
+    ("people/{people}/leave/", {"erin"}),
+    ("leavings/{leaving}/", {"erin"}),
     ("reviews/{review}/", {"erin"}),
     ("reviews/{review}/items/", {"erin"}),
     ("scopes/{nordwind}/terms/", {"carol", "dave", "erin"}),
@@ -78,6 +82,8 @@ ACTS = [
     ("PUT", "scopes/{nordwind}/budget/", "budget", {"carol", "erin"}, 200),
     ("POST", "exports/", "export", {"carol", "erin"}, 201),
     ("POST", "people/{people}/disable/", "reason", {"erin"}, 200),
+    ("POST", "leavings/{leaving}/call-off/", "nothing", {"erin"}, 200),
+    ("POST", "people/{people}/leave/", "leave", {"erin"}, 200),
     ("POST", "reviews/", "review", {"erin"}, 201),
     ("POST", "reviews/{review}/items/", "verdict", {"erin"}, 200),
     ("POST", "scopes/{nordwind}/terms/", "terms", {"erin"}, 201),
@@ -87,6 +93,12 @@ ACTS = [
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
 DENIED = (403, 404)
 MOVED_ON = (409, 422)  # the one before has done it already, or nobody is left to decide
+
+
+def planned(world):
+    """A leave of dave, a week ahead."""
+    given = {"organization": world.nordwind, "person": world.dave, "asked_by": world.erin}
+    return Leaving.objects.create(due_at=clock.now() + WEEK, **given)
 
 
 def _items(review):
@@ -101,6 +113,7 @@ def body_of(name, market, things):
         "review": {"scope": str(things["nordwind"]), "name": "Autumn", "due": (clock.now() + WEEK).isoformat()},
         "verdict": {"items": [str(uuid.uuid4()), *_items(things["review"])], "verdict": "keep"},
         "terms": {"text": "Be kind.", "after": 0},
+        "leave": {"reason": "She leaves.", "on": (clock.now() + WEEK).date().isoformat()},
         "reason": {"reason": "She left."},
         "quote": {"project": str(things["web"]), **item},
         "order": {"project": str(things["web"]), "items": [item]},

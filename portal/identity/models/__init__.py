@@ -1,7 +1,7 @@
 """Tables of identity, one file for each thing they are about."""
 
 from portal.identity.models.imports import Import, ImportKind, ImportState
-from portal.identity.models.leaving import OPEN_LEAVINGS, HandOver, Leaving, LeavingState
+from portal.identity.models.leaving import HandOver, Leaving, LeavingState
 from portal.identity.models.local import Factor, RecoveryCode, ResetMail
 from portal.identity.models.providers import IdentityProvider, ProviderDomain, ProviderProtocol, ProviderState
 from portal.identity.models.rules import Compare, MappingRule
@@ -11,7 +11,6 @@ from portal.identity.models.upstream import OPEN_SYNCS, DirectorySync, Feed, Hea
 
 __all__ = [
     "ALIAS",
-    "OPEN_LEAVINGS",
     "OPEN_SYNCS",
     "Compare",
     "DirectorySync",

@@ -13,15 +13,11 @@ from portal.users.models import User
 
 
 class LeavingState(models.TextChoices):
-    """`draft` while somebody chooses heirs, `planned` until its day, then `done`; or called off."""
+    """`planned` until its day, then `done`; or called off."""
 
-    DRAFT = "draft", _("Draft")
     PLANNED = "planned", _("Planned")
     DONE = "done", _("Done")
     CANCELLED = "cancelled", _("Called off")
-
-
-OPEN_LEAVINGS = (LeavingState.DRAFT, LeavingState.PLANNED)
 
 
 class Leaving(Base):
@@ -34,10 +30,10 @@ class Leaving(Base):
     organization = models.ForeignKey(Scope, models.PROTECT, related_name="leavings")
     person = models.ForeignKey(User, models.PROTECT, related_name="+")
     asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
-    state = models.CharField(max_length=10, choices=LeavingState.choices, default=LeavingState.DRAFT)
+    state = models.CharField(max_length=10, choices=LeavingState.choices, default=LeavingState.PLANNED)
     reason = models.TextField(blank=True)
     heirs = models.JSONField(default=dict)
-    due_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
     ended = models.JSONField(default=dict)
     error = models.TextField(blank=True)
@@ -45,10 +41,7 @@ class Leaving(Base):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["organization", "person"], condition=Q(state__in=("draft", "planned")), name="one_open_leaving_each"
-            ),
-            models.CheckConstraint(
-                condition=~Q(state="planned") | Q(due_at__isnull=False), name="a_planned_leaving_has_its_time"
+                fields=["organization", "person"], condition=Q(state="planned"), name="one_planned_leaving_each"
             ),
         )
         indexes = (
@@ -64,15 +57,11 @@ class Leaving(Base):
         return str(self.organization.path)
 
     @property
-    def is_open(self) -> bool:
-        return self.state in OPEN_LEAVINGS
-
-    @property
     def is_planned(self) -> bool:
         return self.state == LeavingState.PLANNED
 
     def is_due(self, at: datetime) -> bool:
-        return self.is_planned and self.due_at is not None and self.due_at <= at
+        return self.is_planned and self.due_at <= at
 
 
 class HandOver(Base):
