@@ -38,7 +38,7 @@ class MoveSerializer(Shape[Any]):
     why = serializers.CharField()
 
 
-class PlanSerializer(Shape[Any]):
+class LeavePlanSerializer(Shape[Any]):
     """Everything of hers, and what ends; nothing is changed by reading it."""
 
     things = MoveSerializer(source="moves", many=True)
@@ -85,13 +85,13 @@ class LeavingDetailSerializer(LeavingSerializer):
 
 
 class Leave(View):
-    @says("people_leave_plan", gives=PlanSerializer)
+    @says("people_leave_plan", gives=LeavePlanSerializer)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """What she has, and whom it would go to if nothing is chosen."""
         actor = actor_of(request)
         person = people.person_of(actor, pk)
         organization = people.organization_for(person, actor)
-        return shown(PlanSerializer, leaving.plan_leaving(person, organization, Choice(), actor=actor), request)
+        return shown(LeavePlanSerializer, leaving.plan_leaving(person, organization, Choice(), actor=actor), request)
 
     @says("people_leave", takes=LeaveSerializer, gives=LeavingDetailSerializer)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
