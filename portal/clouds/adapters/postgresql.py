@@ -8,7 +8,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from portal.clouds.adapters import pg
+from portal.clouds.adapters import pg, pg_leases
 from portal.clouds.base import (
     Account,
     Answer,
@@ -27,6 +27,7 @@ from portal.clouds.base import (
 )
 from portal.clouds.base import marked as _
 from portal.clouds.calls import asked, shown
+from portal.clouds.leases import LeaseAsk, LeaseGiven, LeaseTarget
 from portal.clouds.names import name_of_key
 
 HOME = "home"
@@ -120,6 +121,11 @@ class Postgresql:
         "make_role": "publish",
         "isolation": "publish",
     }
+    lease_audience: ClassVar[str] = ""
+    shortest_lease_s: ClassVar[int] = 60
+    longest_lease_s: ClassVar[int] = 7 * 86400
+    revocable: ClassVar[bool] = True
+    lease_options: ClassVar[Mapping[str, Any]] = pg_leases.OPTIONS
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -216,6 +222,22 @@ class Postgresql:
     @asked(within_s=5)
     def poll(self, ref: str) -> Answer[DatabaseSeen]:
         raise CloudError(f"{ref[:80]!r} is not a pending answer of this cloud.", retry=False, kind="refused")
+
+    @asked(within_s=30)
+    def lease_targets(self) -> Listing[LeaseTarget]:
+        with pg.connected(self.account) as link:
+            return Listing(pg_leases.targets(link, self.account), complete=True)
+
+    @asked(within_s=60)
+    def lease(self, ask: LeaseAsk) -> LeaseGiven:
+        with pg.connected(self.account) as link:
+            link.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (ask.key,))
+            return pg_leases.lend(link, ask, self.account)
+
+    @asked(within_s=60)
+    def end_lease(self, id: str, target: str) -> None:
+        with pg.connected(self.account) as link:
+            pg_leases.end(link, id, self.account)
 
     # How it is done.
 
