@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from portal.clouds.adapters.postgresql import HOME, Postgresql
-from portal.clouds.base import Account, CloudError
+from portal.clouds.base import Account, CloudError, DatabaseSpec, Done
 from portal.clouds.leases import LeaseAsk, LeaseGiven
 from tests import databases
 from tests.clouds.leases import LeaseContract
@@ -69,6 +69,50 @@ class TestPostgresqlLeases(LeaseContract):
     def opens(given: LeaseGiven) -> None:
         with opened(given) as link:
             assert link.execute("SELECT name FROM goods LIMIT 1").fetchall() == [("nut",)]
+
+
+class TestAnAdministratorWhoIsNoSuperuser:
+    @pytest.fixture
+    def limited(self, adapter: Postgresql) -> Iterator[Postgresql]:
+        """With the rights that the page of the connection asks for on the rung "publish"."""
+        name = databases.new_name("admin")
+        keys = {"user": name, "password": "of-the-administrator"}
+        role = sql.Identifier(name)
+        with admin_opened() as link:
+            made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'of-the-administrator' CREATEDB CREATEROLE")
+            link.execute(made.format(role))
+            link.execute(sql.SQL("GRANT pg_monitor, pg_signal_backend TO {}").format(role))
+        yield Postgresql(replace(adapter.account, credentials=keys))
+        with admin_opened() as link:
+            link.execute(sql.SQL("DROP OWNED BY {}").format(role))
+            link.execute(sql.SQL("DROP ROLE {}").format(role))
+
+    def test_she_lends_a_database_that_she_made_and_ends_it(self, limited: Postgresql, ask: LeaseAsk) -> None:
+        answer = limited.ensure_database(DatabaseSpec("shop"), "made-by-her")
+        assert isinstance(answer, Done)
+        shop = answer.observed
+        try:
+            assert shop.secret is not None
+            with closing(psycopg.connect(shop.secret.reveal(), autocommit=True)) as tenant:
+                tenant.execute("CREATE TABLE goods (name text)")
+                tenant.execute("INSERT INTO goods VALUES ('nut')")
+            given = limited.lease(replace(ask, target=shop.id))
+            with opened(given) as link:
+                assert link.execute("SELECT name FROM goods").fetchall() == [("nut",)]
+                limited.end_lease(given.id, shop.id)
+                with pytest.raises(psycopg.OperationalError):
+                    link.execute("SELECT 1")
+            assert roles_of(given) == 0
+        finally:
+            limited.remove_database(shop.id, "made-by-her")
+
+    def test_a_database_of_others_is_refused_by_the_server(self, limited: Postgresql, ask: LeaseAsk) -> None:
+        with pytest.raises(CloudError) as caught:
+            limited.lease(ask)
+        assert caught.value.kind == "permission"
+        with admin_opened() as link:
+            left = link.execute("SELECT 1 FROM pg_roles WHERE rolname LIKE 'lease\\_%%'").fetchall()
+        assert left == []
 
 
 class TestRoles:

@@ -4,7 +4,7 @@ A role gets rights on what is there and may make nothing, so nothing of it is le
 member of the database's own role: as that one it could set that one's password, and outlive its lease.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, LiteralString
 
 import psycopg
@@ -54,7 +54,8 @@ def targets(link: pg.Link, account: Account) -> tuple[LeaseTarget, ...]:
 
 def lend(link: pg.Link, ask: LeaseAsk, account: Account) -> LeaseGiven:
     """The role of this lease, with a new password, valid until the moment asked for."""
-    if ask.until <= datetime.now(UTC):
+    (at,) = pg.only(link.execute("SELECT clock_timestamp()"))  # the server's clock is the one that ends it
+    if ask.until <= at:
         raise CloudError("The lease would have ended before it began.", retry=False, kind="refused")
     database = pg.one(link, ask.target, account)
     if database is None or database.state != "running":
@@ -66,7 +67,11 @@ def lend(link: pg.Link, ask: LeaseAsk, account: Account) -> LeaseGiven:
         pg.note(link, "ROLE", name, {KEY_TAG: ask.key, LENT_MARK: ask.target})
     pg.set_password(link, name, password)
     until = sql.Literal(ask.until.astimezone(UTC).isoformat())
-    grant_on_database(link, name, ask.target, account, writes=ask.options.get("access") == "write")
+    try:
+        grant_on_database(link, name, ask.target, account, writes=ask.options.get("access") == "write")
+    except (psycopg.Error, CloudError):
+        end(link, name, account)
+        raise
     opened = sql.SQL("ALTER ROLE {} LOGIN CONNECTION LIMIT {} VALID UNTIL {}")
     link.execute(opened.format(role, sql.Literal(limit), until))  # last: what is half made opens nothing
     return given(name, password, ask, account)
@@ -108,6 +113,9 @@ def grant_on_database(link: pg.Link, name: str, database: str, account: Account,
     """Rights on every table that is there now, to read or to change rows; what it had before is taken first."""
     role, base = sql.Identifier(name), sql.Identifier(database)
     link.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(base, role))
+    query = "SELECT has_database_privilege(%s, %s, 'CONNECT')"
+    if not pg.only(link.execute(query, (name, database)))[0]:  # a grant that gives nothing is only a warning
+        raise CloudError(f"The administrator may let nobody into {database}.", retry=False, kind="permission")
     with pg.connected(account, database) as inside:
         join(inside, database)
         for (schema,) in inside.execute(SCHEMAS).fetchall():
