@@ -1,5 +1,6 @@
 """SCIM 2.0 (RFC 7643, 7644): an organization's directory pushes its people and groups here."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.db.models import QuerySet
@@ -52,25 +53,26 @@ ASKED = {"attributes": "attributes", "excludedAttributes": "excluded_attributes"
 LISTED = {**ASKED, "filter": "filter", "sortBy": "sort_by", "sortOrder": "sort_order", "startIndex": "start_index"}
 LISTED |= {"count": "count"}
 
+CONFIG = ServiceProviderConfig(
+    patch=Patch(supported=True),
+    bulk=Bulk(supported=False, max_operations=0, max_payload_size=LARGEST),
+    filter=Filter(supported=True, max_results=MOST),
+    change_password=ChangePassword(supported=False),
+    sort=Sort(supported=True),
+    etag=ETag(supported=True),
+    authentication_schemes=[
+        AuthenticationScheme(
+            type=AuthenticationScheme.Type.oauthbearertoken,
+            name="Bearer token",
+            description="A token of the organization, made on its page Sign-in > Push by SCIM.",
+            primary=True,
+        )
+    ],
+)
 PROVIDER = ScimProvider(
     models=[User, EnterpriseUser, Group],
     resource_types=[ResourceType.from_resource(Person), ResourceType.from_resource(Group)],
-    config=ServiceProviderConfig(
-        patch=Patch(supported=True),
-        bulk=Bulk(supported=False, max_operations=0, max_payload_size=LARGEST),
-        filter=Filter(supported=True, max_results=MOST),
-        change_password=ChangePassword(supported=False),
-        sort=Sort(supported=True),
-        etag=ETag(supported=True),
-        authentication_schemes=[
-            AuthenticationScheme(
-                type=AuthenticationScheme.Type.oauthbearertoken,
-                name="Bearer token",
-                description="A token of the organization, made on its page Sign-in > Push by SCIM.",
-                primary=True,
-            )
-        ],
-    ),
+    config=CONFIG,
     policy=POLICY,
 )
 
@@ -79,7 +81,7 @@ class Config(ScimView):
     """What this service can do."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        shown = PROVIDER.config.model_copy()  # type: ignore[union-attr]
+        shown = CONFIG.model_copy()
         shown.meta = Meta(resource_type="ServiceProviderConfig", location=_at(request))
         return answer(shown)
 
@@ -107,7 +109,7 @@ class Described(ScimView):
         return placed
 
 
-class Resources(ScimView):
+class Resources(ScimView, ABC):
     """What people and groups have in common: a list, and one to add."""
 
     model: Any
@@ -135,14 +137,17 @@ class Resources(ScimView):
         page = self.page(rows[first - 1 : first - 1 + wanted], asked) if wanted and first <= total else []
         return answer(_page(self.model, page, total, first), asked=asked)
 
+    @abstractmethod
     def rows(self) -> QuerySet[Any]:
-        raise NotImplementedError
+        """Every one of them, in the order of the list."""
 
+    @abstractmethod
     def page(self, rows: QuerySet[Any], asked: Any) -> list[Any]:
-        raise NotImplementedError
+        """These rows as SCIM shows them."""
 
+    @abstractmethod
     def add(self, sent: Any) -> Any:
-        raise NotImplementedError
+        """Take in what was sent; gives it as SCIM shows it."""
 
     def most_shown(self, asked: Any) -> int:
         return MOST
@@ -178,7 +183,7 @@ class Groups(Resources):
         return MOST_GROUPS if wants_members(asked) else MOST
 
 
-class OneResource(ScimView):
+class OneResource(ScimView, ABC):
     """One person or group: seen, described anew, changed, removed."""
 
     model: Any
@@ -214,20 +219,25 @@ class OneResource(ScimView):
     def _answer(self, row: Any, asked: Any, context: Context) -> HttpResponse:
         return answer(self.shown(row, asked), headers={"ETag": etag(row)}, asked=asked, context=context)
 
+    @abstractmethod
     def row(self, pk: str, asked: Any) -> Any:
-        raise NotImplementedError
+        """The row of this id."""
 
+    @abstractmethod
     def shown(self, row: Any, asked: Any) -> Any:
-        raise NotImplementedError
+        """The row as SCIM shows it."""
 
+    @abstractmethod
     def replace(self, pk: str, sent: Any, **by: Any) -> Any:
-        raise NotImplementedError
+        """Put what was sent in the place of what is there."""
 
+    @abstractmethod
     def change(self, pk: str, patch: Any, **by: Any) -> Any:
-        raise NotImplementedError
+        """Change what the patch names."""
 
+    @abstractmethod
     def drop(self, pk: str, **by: Any) -> None:
-        raise NotImplementedError
+        """Remove it."""
 
 
 class OnePerson(OneResource):
