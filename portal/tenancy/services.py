@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -156,6 +157,8 @@ def assign_role(
 ) -> Assignment:
     """Give a role at a scope and all below. Given again, its end is moved. Nobody gives herself one, nor more than she governs."""
     require_fresh(actor)
+    if isinstance(principal, Group):
+        Group.objects.select_for_update().get(pk=principal.pk)  # nobody joins it while it is looked at who is in it
     check_grant(Grant(principal, role, scope, expires), actor, starts=starts)
     who = {"user": principal, "group": None} if isinstance(principal, User) else {"user": None, "group": principal}
     values = {"starts": starts, "expires": expires, "granted_by": actor.user}
@@ -211,7 +214,7 @@ def end_assignment(assignment: Assignment, *, actor: Actor, reason: str = "") ->
     require_fresh(actor)
     require(actor, "manage_members", assignment)
     check_role(assignment.role, assignment.scope, actor)
-    if not _others_admin(assignment):
+    if not others_admin(assignment):
         raise Refused(_("This is the last organization admin. Make someone else one first."))
     detail = {"role": assignment.role.key, "to": str(assignment.user_id or assignment.group_id)}
     record("tenancy.end_assignment", assignment, actor=actor, reason=reason, **detail)
@@ -316,8 +319,17 @@ def check_grant(grant: Grant, actor: Actor, *, starts: datetime | None = None) -
     if grant.expires is not None and grant.expires <= max(starts or now, now):
         raise Invalid(_("It must end later than it begins."), fields={"expires": [_("Choose a later day.")]})
     principal = grant.principal
-    if isinstance(principal, User) and principal.person_id == actor.person_id and not actor.is_system:
+    if isinstance(principal, Group) and not f"{grant.scope.path}.".startswith(f"{principal.scope.path}."):
+        raise Invalid(fields={"group": [_("This group is not known here.")]})
+    if not actor.is_system and _is_hers(principal, actor):
         raise Forbidden(_("Nobody gives herself a role; ask another admin."))
+
+
+def _is_hers(principal: User | Group, actor: Actor) -> bool:
+    """Whether what is given to it is given to the actor: herself, a service account of hers, a group with one of these in it."""
+    if isinstance(principal, User):
+        return bool(principal.person_id == actor.person_id)
+    return bool(principal.members.filter(Q(pk=actor.person_id) | Q(owner=actor.person_id)).exists())
 
 
 def check_role(role: Role, scope: Scope, actor: Actor) -> None:
@@ -330,9 +342,10 @@ def check_role(role: Role, scope: Scope, actor: Actor) -> None:
         raise Forbidden(_("%(role)s may do more than you govern: %(more)s.") % {"role": role.name, "more": ", ".join(more)})
 
 
-def _others_admin(assignment: Assignment) -> bool:
+def others_admin(assignment: Assignment) -> bool:
     """Whether someone else would still be admin of the organization."""
     if assignment.role.key != "organization_admin" or assignment.scope.parent_id:
         return True
-    alike = Assignment.objects.filter(role=assignment.role, scope=assignment.scope, expires=None)
-    return alike.select_for_update().exclude(pk=assignment.pk).exists()
+    someone = Q(user__is_active=True) | Q(group__members__is_active=True)
+    alike = Assignment.objects.filter(someone, role=assignment.role, scope=assignment.scope, expires=None)
+    return Assignment.objects.filter(pk__in=alike.values("pk")).select_for_update().exclude(pk=assignment.pk).exists()
