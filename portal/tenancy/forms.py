@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.models import Role, Scope
+from portal.access.models import Group, Role, Scope
 from portal.users.models import User, UserKind
 
 
@@ -111,9 +111,12 @@ class VerdictForm(forms.Form):
 
 
 class RoleForm(forms.Form):
-    """A role for a person at a scope. `given()` is what the service takes."""
+    """A role for a person or a group at a scope; `principal` is which. Without a group there it asks for a person only."""
 
-    username = PersonField()
+    username = PersonField(required=False)
+    group = forms.ModelChoiceField(
+        label=_("Or a group"), queryset=Group.objects.none(), required=False, empty_label=_("A person")
+    )
     role = forms.ModelChoiceField(label=_("Role"), queryset=Role.objects.none(), empty_label=None)
     expires = UntilField(required=False)
 
@@ -122,3 +125,18 @@ class RoleForm(forms.Form):
         known = Role.objects.filter(Q(scope=None) | Q(scope__path__above=scope.path)).order_by("name")
         field: Any = self.fields["role"]
         field.queryset = known
+        groups = Group.objects.filter(scope__path__above=scope.path).order_by("name", "pk")
+        if groups.exists():
+            which: Any = self.fields["group"]
+            which.queryset = groups
+        else:
+            del self.fields["group"]
+            self.fields["username"].required = True
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        person, group = given.get("username"), given.get("group")
+        if not self.errors and bool(person) == bool(group):
+            self.add_error("username", _("Name a person or choose a group, one of the two."))
+        given["principal"] = person or group
+        return given

@@ -73,12 +73,12 @@ def close(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @privileged
 def give_role(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Give a person a role here, until a day or without an end."""
+    """Give a person or a group a role here, until a day or without an end."""
 
     def give(found: Scope, given: dict[str, Any], actor: Actor) -> None:
-        services.assign_role(given["username"], given["role"], found, expires=given["expires"], actor=actor)
+        services.assign_role(given["principal"], given["role"], found, expires=given["expires"], actor=actor)
         said = _("%(person)s is %(role)s here from her next click on.")
-        messages.success(request, said % {"person": given["username"], "role": given["role"]})
+        messages.success(request, said % {"person": given["principal"], "role": given["role"]})
 
     form = RoleForm(scope_for(request.actor, pk), request.POST, auto_id="role-%s")
     return act(request, pk, "role", "manage_members", form, give)

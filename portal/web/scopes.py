@@ -1,14 +1,16 @@
 """The tree of organizations, tenants and projects, and one of them: people, quotas, service accounts, what happened."""
 
 import uuid
+from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 
-from portal.access.guard import holds, permissions_of
+from portal.access.guard import holds, permissions_of, scope_ids
 from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.access.queries import events_visible_to, people_of, scope_for, scopes_with_people
 from portal.identity.accounts import service_accounts_in
@@ -24,6 +26,10 @@ from portal.web.room import quota_bars
 
 ROWS = 50
 MOST_NAMED = 5
+MORE: list[tuple[Any, str]] = [
+    (gettext_lazy("Groups"), "scope-groups"),
+]
+"""What else there is of a scope, on pages of its own: (label, URL name that takes the scope's id)."""
 
 
 @login_required
@@ -57,6 +63,8 @@ def show(request: HttpRequest, found: Scope, *, status: int = 200, **refused: fo
         "opened": list(refused),
         "bars": quota_bars((room, 0) for room in room_in(found)),
         "accounts": service_accounts_in(found, actor) if "account" in allowed else [],
+        "seen": scope_ids(actor, "view_scope"),
+        "more": MORE,
         "left": left[:MOST_NAMED],
         "left_more": max(0, len(left) - MOST_NAMED),
         "links_people": manages_people_in(found, actor),

@@ -155,7 +155,7 @@ def test_what_is_empty_is_closed_and_then_offers_nothing(world, signed_in):
     assert browser.post(url(world.fleet, "close")).status_code == 302
     page = text(browser.get(url(world.fleet)))
     assert "Closed" in page
-    assert "/roles/" not in page
+    assert url(world.fleet, "roles") not in page
     assert browser.post(url(world.fleet, "close")).status_code == 302
     answer = browser.post(url(world.fleet, "roles"), {"username": "bob", "role": role("member").pk})
     assert answer.status_code == 422
