@@ -125,6 +125,7 @@ class RoleForm(forms.Form):
         known = Role.objects.filter(Q(scope=None) | Q(scope__path__above=scope.path)).order_by("name")
         field: Any = self.fields["role"]
         field.queryset = known
+        field.choices = [(role.pk, role.name) for role in known]  # read once, where a queryset would be read three times
         groups = Group.objects.filter(scope__path__above=scope.path).order_by("name", "pk")
         if groups.exists():
             which: Any = self.fields["group"]
