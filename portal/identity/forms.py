@@ -42,7 +42,7 @@ class LeaveForm(forms.Form):
     """When and why somebody leaves; who takes over what is chosen beside it."""
 
     on = forms.DateField(
-        label=_("Last day is before"),
+        label=_("Leaves on"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text=_("At six in the morning of that day, in the organization's zone. Empty: now."),

@@ -47,7 +47,7 @@ NAV = [
         "scopes",
         "sitemap",
         "view_scope",
-        ("scope", "group", "quota", "service-account", "import", "imports"),
+        ("scope", "group", "quota", "service-account", "import", "imports", "person", "leaving", "leavings"),
         _("Projects"),
     ),
     Place("organization", _("Roles"), "roles", "adjustments", "manage_roles", ("role",)),

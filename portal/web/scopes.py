@@ -26,10 +26,13 @@ from portal.web.room import quota_bars
 
 ROWS = 50
 MOST_NAMED = 5
-MORE: list[tuple[Any, str]] = [
-    (gettext_lazy("Groups"), "scope-groups"),
+MORE: list[tuple[Any, str, str]] = [
+    (gettext_lazy("Groups"), "scope-groups", "view_scope"),
 ]
-"""What else there is of a scope, on pages of its own: (label, URL name that takes the scope's id)."""
+MORE_OF_ORGANIZATIONS: list[tuple[Any, str, str]] = [
+    (gettext_lazy("Terms of use"), "scope-terms", "manage_terms"),
+]
+"""What else there is of a scope, on pages of its own: (label, URL name that takes the scope's id, permission)."""
 
 
 @login_required
@@ -64,13 +67,19 @@ def show(request: HttpRequest, found: Scope, *, status: int = 200, **refused: fo
         "bars": quota_bars((room, 0) for room in room_in(found)),
         "accounts": service_accounts_in(found, actor) if "account" in allowed else [],
         "seen": scope_ids(actor, "view_scope"),
-        "more": MORE,
+        "more": more_of(actor, found),
         "left": left[:MOST_NAMED],
         "left_more": max(0, len(left) - MOST_NAMED),
         "links_people": manages_people_in(found, actor),
         "ended": request.session.pop("ended-role", None) if "role" in allowed else None,
     }
     return render(request, "access/scope.html", context, status=status)
+
+
+def more_of(actor: Actor, found: Scope) -> list[tuple[Any, str]]:
+    """The pages of its own that she may open: (label, URL name)."""
+    places = MORE if found.parent_id else [*MORE, *MORE_OF_ORGANIZATIONS]
+    return [(label, name) for label, name, permission in places if holds(actor, permission, found)]
 
 
 def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:

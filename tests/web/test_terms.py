@@ -190,3 +190,9 @@ def test_two_who_publish_at_once_make_one_version(fresh_db, world):
 def test_a_tenant_has_no_terms_page(world, signed_in):
     assert signed_in("erin").get(page_of(world.retail)).status_code == 404
     assert Scope.objects.filter(terms=None).count() == Scope.objects.count()
+
+
+def test_the_page_of_the_organization_links_to_them_for_who_publishes(world, signed_in):
+    link = page_of(world.nordwind)
+    assert link in signed_in("erin").get(reverse("scope", args=[world.nordwind.pk])).text
+    assert link not in signed_in("carol").get(reverse("scope", args=[world.nordwind.pk])).text
