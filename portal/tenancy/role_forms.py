@@ -59,7 +59,10 @@ class CustomRoleForm(forms.Form):
         else:
             self.fields["scope"].queryset = places  # type: ignore[attr-defined]
 
-    def sections(self) -> list[tuple[Any, list[tuple[str, Any, bool]]]]:
-        """The permissions as the page shows them: (section, [(name, sentence, whether it is ticked)])."""
+    def sections(self) -> list[tuple[Any, list[tuple[str, Any, bool]], bool]]:
+        """The permissions as the page shows them: (section, [(name, sentence, whether it is ticked)], whether any is)."""
         ticked = set(self["permissions"].value() or ())
-        return [(title, [(name, PERMISSIONS[name], name in ticked) for name in names]) for title, names in SECTIONS]
+        return [
+            (title, [(name, PERMISSIONS[name], name in ticked) for name in names], not ticked.isdisjoint(names))
+            for title, names in SECTIONS
+        ]
