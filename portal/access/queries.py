@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
 
-from portal.access.models import Assignment, Scope, ScopeKind, ScopeState
+from portal.access.models import Assignment, Role, Scope, ScopeKind, ScopeState
 from portal.access.resolver import in_force, paths_of, require, scope_ids
 from portal.core.errors import NotFound
 from portal.events.models import Event
@@ -71,6 +71,11 @@ def role_counts(actor: Actor, soon: datetime) -> dict[str, int]:
         )
     )
     return counts
+
+
+def roles_for(scope: Scope) -> Any:
+    """The roles that can be given at a scope: the built-in ones, and those made there or above it; by name."""
+    return Role.objects.filter(Q(scope=None) | Q(scope__path__above=scope.path)).order_by("name", "pk")
 
 
 def assignment_at(scope: Scope, pk: Any) -> Assignment | None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Group, Role, Scope
+from portal.access.queries import roles_for
 from portal.users.models import User, UserKind
 
 
@@ -122,7 +123,7 @@ class RoleForm(forms.Form):
 
     def __init__(self, scope: Scope, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        known = Role.objects.filter(Q(scope=None) | Q(scope__path__above=scope.path)).order_by("name")
+        known = roles_for(scope)
         field: Any = self.fields["role"]
         field.queryset = known
         field.choices = [(role.pk, role.name) for role in known]  # read once, where a queryset would be read three times

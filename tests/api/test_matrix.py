@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from portal.access.models import Token
+from portal.access.models import Group, Role, Token
 from portal.approvals.models import Approval
 from portal.core import clock
 from portal.events.services import record
 from portal.identity.models import Leaving
 from portal.metering.services import request_export
 from portal.notices.services import notify
+from portal.tenancy.custom_roles import create_role, edition_of
 from portal.tenancy.models import ReviewItem
 from portal.tenancy.reviews import start_review
 from tests.identity.upstream import oidc as provider_of
@@ -40,6 +41,11 @@ def things(market, world):
         "export": export.pk,
         "people": world.alice.pk,
         "leaving": planned(world).pk,
+        "role": create_role(world.retail, "Helper", ["view_scope"], actor=world.actor("erin")).pk,
+        "group": helpers(world).pk,
+        "assignment_pk": world.alice.assignments.get().pk,
+        "user_pk": world.alice.pk,
+        "viewer": Role.objects.get(key="viewer").pk,
         "review": start_review(world.retail, "Autumn", due=clock.now() + WEEK, actor=world.actor("erin")).pk,
         "identity-provider": provider_of(world).pk,
     }
@@ -59,6 +65,10 @@ READS = [
     ("exports/{export}/", {"carol", "erin"}),
     ("people/{people}/", {"erin"}),
     ("people/{people}/leave/", {"erin"}),
+    ("roles/{role}/", {"erin"}),
+    ("groups/{group}/", ALL),
+    ("scopes/{web}/groups/", ALL),
+    ("scopes/{web}/roles/", ALL),
     ("leavings/{leaving}/", {"erin"}),
     ("reviews/{review}/", {"erin"}),
     ("reviews/{review}/items/", {"erin"}),
@@ -84,6 +94,16 @@ ACTS = [
     ("POST", "people/{people}/disable/", "reason", {"erin"}, 200),
     ("POST", "leavings/{leaving}/call-off/", "nothing", {"erin"}, 200),
     ("POST", "people/{people}/leave/", "leave", {"erin"}, 200),
+    ("POST", "roles/", "role", {"erin"}, 201),
+    ("PUT", "roles/{role}/", "changed-role", {"erin"}, 200),
+    ("DELETE", "roles/{role}/", "nothing", {"erin"}, 204),
+    ("POST", "scopes/{web}/roles/", "assignment", {"erin"}, 201),
+    ("DELETE", "scopes/{web}/roles/{assignment_pk}/", "nothing", {"erin"}, 204),
+    ("POST", "scopes/{web}/groups/", "name", {"erin"}, 201),
+    ("PUT", "groups/{group}/", "name", {"erin"}, 200),
+    ("POST", "groups/{group}/members/", "member", {"erin"}, 200),
+    ("DELETE", "groups/{group}/members/{user_pk}/", "nothing", {"erin"}, 204),
+    ("DELETE", "groups/{group}/", "nothing", {"erin"}, 204),
     ("POST", "reviews/", "review", {"erin"}, 201),
     ("POST", "reviews/{review}/items/", "verdict", {"erin"}, 200),
     ("POST", "scopes/{nordwind}/terms/", "terms", {"erin"}, 201),
@@ -93,6 +113,13 @@ ACTS = [
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
 DENIED = (403, 404)
 MOVED_ON = (409, 422)  # the one before has done it already, or nobody is left to decide
+
+
+def helpers(world):
+    """A group at web with alice in it."""
+    group = Group.objects.create(scope=world.web, name="Helpers")
+    group.members.add(world.alice)
+    return group
 
 
 def planned(world):
@@ -113,6 +140,15 @@ def body_of(name, market, things):
         "review": {"scope": str(things["nordwind"]), "name": "Autumn", "due": (clock.now() + WEEK).isoformat()},
         "verdict": {"items": [str(uuid.uuid4()), *_items(things["review"])], "verdict": "keep"},
         "terms": {"text": "Be kind.", "after": 0},
+        "role": {"scope": str(things["web"]), "name": "Reader", "permissions": ["view_scope"]},
+        "changed-role": {
+            "name": "Guide",
+            "permissions": ["view_scope"],
+            "seen": edition_of(Role.objects.get(pk=things["role"])),
+        },
+        "assignment": {"person": "dave", "role": str(things["viewer"]), "expires": (clock.now() + WEEK).isoformat()},
+        "name": {"name": "Readers"},
+        "member": {"person": "bob"},
         "leave": {"reason": "She leaves.", "on": (clock.now() + WEEK).date().isoformat()},
         "reason": {"reason": "She left."},
         "quote": {"project": str(things["web"]), **item},
@@ -183,6 +219,8 @@ def test_every_address_with_an_id_is_nothing_to_another_organization(caller, mar
     bodies = [body_of(name, market, things) for name in ("nothing", "quote", "vote", "stop", "credentials", "budget")]
     for path, methods in paths.items():
         address = path.removeprefix("/api/").replace("{id}", str(ids[path.split("/")[2]]))
+        for name in ("assignment_pk", "user_pk"):
+            address = address.replace(f"{{{name}}}", str(things[name]))
         address += "?project=" + str(things["web"]) if path.endswith("/options/") else ""
         for method in methods:
             answers = {mallory.send(method.upper(), address, body).status_code for body in bodies}
