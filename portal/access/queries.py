@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
 
 from portal.access.models import Assignment, Role, Scope, ScopeKind, ScopeState
-from portal.access.resolver import in_force, paths_of, require, scope_ids
+from portal.access.resolver import held_by, in_force, paths_of, require, scope_ids
 from portal.core.errors import NotFound
 from portal.events.models import Event
 from portal.users.actor import Actor
@@ -92,8 +92,11 @@ def roles_of(actor: Actor) -> Any:
 
 def roles_in_force(user: User) -> Any:
     """The roles somebody holds now, direct or by a group."""
-    held = Q(user=user) | Q(group__members=user)
-    return Assignment.objects.filter(held, in_force()).select_related("role", "scope", "group").order_by("scope__path", "pk")
+    return (
+        Assignment.objects.filter(held_by(user), in_force())
+        .select_related("role", "scope", "group")
+        .order_by("scope__path", "pk")
+    )
 
 
 def events_visible_to(actor: Actor) -> Any:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Literal
 
 from django.apps import apps
@@ -9,7 +10,7 @@ from django.db.models import Q
 
 from portal.core import clock
 from portal.core.errors import Forbidden, NotFound
-from portal.users.actor import Actor
+from portal.users.actor import Actor, Narrowing
 
 Reach = Literal["down", "up"]
 Grants = list[tuple[str, frozenset[str]]]
@@ -19,13 +20,18 @@ def require(actor: Actor, permission: str, thing: Any) -> None:
     """Return, or raise: NotFound where she may not even see the thing, else Forbidden."""
     if actor.is_system:
         return
-    if actor.viewed_as_by and not permission.startswith("view_"):
+    if not may_now(actor, permission):
         raise Forbidden("Looking as another person does not allow writing.")
     if holds(actor, permission, thing):
         return
     if holds(actor, thing.view_permission, thing):
         raise Forbidden(f"This takes the permission {permission} here.", permission=permission)
     raise NotFound
+
+
+def may_now(actor: Actor, permission: str) -> bool:
+    """Whether the permission is one of looking, or she acts as herself: who looks as another person writes nothing."""
+    return not actor.viewed_as_by or permission.startswith("view_")
 
 
 def holds(actor: Actor, permission: str, thing: Any) -> bool:
@@ -78,49 +84,75 @@ def permissions_of(actor: Actor) -> frozenset[str]:
 
 def permissions_at(actor: Actor, path: str) -> frozenset[str]:
     """Every permission she holds at a scope, by its path."""
-    return frozenset().union(*(held for root, held in grants(actor) if path == root or path.startswith(f"{root}.")))
+    return frozenset().union(*(held for root, held in grants(actor) if covers(root, path)))
+
+
+def covers(root: str, path: str, reach: Reach = "down") -> bool:
+    """Whether a grant at one path reaches a thing at another: at or below it; with reach "up" above it, too."""
+    return f"{path}.".startswith(f"{root}.") or (reach == "up" and root.startswith(f"{path}."))
 
 
 def grants(actor: Actor) -> Grants:
     """(path, permissions) of each assignment and scope share in force now, narrowed as her token is."""
     if "grants" not in actor.memory:
         found = [*_assigned(actor), *_scopes_shared(actor)]
-        actor.memory["grants"] = [grant for grant in (_narrowed(actor, *each) for each in found) if grant]
+        actor.memory["grants"] = [grant for grant in (narrowed(actor.narrowed_to, *each) for each in found) if grant]
     held: Grants = actor.memory["grants"]
     return held
 
 
-def in_force(prefix: str = "") -> Q:
-    """The condition that an assignment or share holds at this moment."""
-    now = clock.now()
-    starts = Q(**{f"{prefix}starts": None}) | Q(**{f"{prefix}starts__lte": now})
-    return starts & (Q(**{f"{prefix}expires": None}) | Q(**{f"{prefix}expires__gt": now}))
+def in_force(prefix: str = "", *, at: datetime | None = None) -> Q:
+    """The condition that an assignment holds at a moment: this one, unless named."""
+    at = at or clock.now()
+    return has_begun(prefix, at=at) & (Q(**{f"{prefix}expires": None}) | Q(**{f"{prefix}expires__gt": at}))
+
+
+def has_begun(prefix: str = "", *, at: datetime | None = None) -> Q:
+    """The condition that an assignment is not still to come, whether or not it is over."""
+    return Q(**{f"{prefix}starts": None}) | Q(**{f"{prefix}starts__lte": at or clock.now()})
+
+
+def share_in_force(*, at: datetime | None = None) -> Q:
+    """The same of a share, which has no beginning and always an end."""
+    return Q(expires__gt=at or clock.now())
+
+
+def held_by(user: Any) -> Q:
+    """The condition that an assignment is somebody's, directly or by a group."""
+    return Q(user=user) | Q(group__members=user)
 
 
 def _assigned(actor: Actor) -> Iterable[tuple[str, Iterable[str]]]:
     assignment = apps.get_model("access", "Assignment")
-    principal = Q(user=actor.user) | Q(group__members=actor.user)
-    rows = assignment.objects.filter(principal, in_force())
+    rows = assignment.objects.filter(held_by(actor.user), in_force())
     return list(rows.values_list("scope__path", "role__permissions"))
 
 
 def _scopes_shared(actor: Actor) -> Iterable[tuple[str, Iterable[str]]]:
     share = apps.get_model("access", "ScopeShare")
-    rows = share.objects.filter(user=actor.user, expires__gt=clock.now())
+    rows = share.objects.filter(share_in_force(), user=actor.user)
     return [(path, [name]) for path, name in rows.values_list("content_object__path", "permission__codename")]
 
 
-def _narrowed(actor: Actor, path: str, held: Iterable[str]) -> tuple[str, frozenset[str]] | None:
-    limit, permissions = actor.narrowed_to, frozenset(held)
+def narrowed(limit: Narrowing | None, path: str, held: Iterable[str]) -> tuple[str, frozenset[str]] | None:
+    """What is left of a grant to who comes with a token of these limits; None where nothing is."""
+    permissions = frozenset(held)
     if limit is None:
         return path, permissions
     if limit.permissions is not None:
         permissions &= limit.permissions
-    if limit.scope_path is None or f"{path}.".startswith(f"{limit.scope_path}."):
+    if limit.scope_path is None or covers(limit.scope_path, path):
         return path, permissions
-    if f"{limit.scope_path}.".startswith(f"{path}."):
+    if covers(path, limit.scope_path):
         return limit.scope_path, permissions
     return None
+
+
+def lets_shares_through(limit: Narrowing | None, permission: str) -> bool:
+    """Whether a token of these limits uses what is shared object by object: not where it is bound to a scope."""
+    if limit is None:
+        return True
+    return limit.scope_path is None and (limit.permissions is None or permission in limit.permissions)
 
 
 def _tree(actor: Actor) -> list[tuple[uuid.UUID, str]]:
@@ -137,10 +169,13 @@ def shared_ids(actor: Actor, permission: str, model: Any) -> frozenset[uuid.UUID
     """Ids of one model's objects shared with her and in force, found through the model's reverse relation."""
     key = ("shared", model._meta.label, permission)
     if key not in actor.memory:
-        limit = actor.narrowed_to
-        allowed = limit is None or (limit.scope_path is None and permission in (limit.permissions or {permission}))
-        share = model._meta.get_field(model.share_relation).related_model
-        rows = share.objects.filter(user=actor.user, permission__codename=permission, expires__gt=clock.now())
+        rows = share_model(model).objects.filter(share_in_force(), user=actor.user, permission__codename=permission)
+        allowed = lets_shares_through(actor.narrowed_to, permission)
         actor.memory[key] = frozenset(rows.values_list("content_object_id", flat=True)) if allowed else frozenset()
     found: frozenset[uuid.UUID] = actor.memory[key]
     return found
+
+
+def share_model(model: Any) -> Any:
+    """The table that keeps the shares of a model's objects."""
+    return model._meta.get_field(model.share_relation).related_model
