@@ -112,6 +112,11 @@ def has_begun(prefix: str = "", *, at: datetime | None = None) -> Q:
     return Q(**{f"{prefix}starts": None}) | Q(**{f"{prefix}starts__lte": at or clock.now()})
 
 
+def is_in_force(starts: datetime | None, expires: datetime | None, at: datetime) -> bool:
+    """The same of an assignment that is not in the database yet."""
+    return (starts is None or starts <= at) and (expires is None or expires > at)
+
+
 def share_in_force(*, at: datetime | None = None) -> Q:
     """The same of a share, which has no beginning and always an end."""
     return Q(expires__gt=at or clock.now())
