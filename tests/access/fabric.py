@@ -34,12 +34,17 @@ def make(model: Any, scope: Scope, person: User, **given: Any) -> Any:
         if field.name in given:
             continue
         if field.name == path:
-            given[field.name] = make(field.related_model, scope, person) if rest else scope
+            given[field.name] = there(field.related_model, rest, scope, person) if rest else scope
         elif field.is_relation and (not field.null or field.name in ALSO.get(model, ())):
             given[field.name] = related(field.related_model, scope, person)
         elif not field.is_relation and wants_a_value(field):
             given[field.name] = value_for(field)
     return model.objects.create(**given)
+
+
+def there(model: Any, path: str, scope: Scope, person: User) -> Any:
+    """The row that it lives in, which itself lives in the scope."""
+    return model.objects.filter(**{path: scope}).first() or make(model, scope, person)
 
 
 def related(model: Any, scope: Scope, person: User) -> Any:

@@ -33,6 +33,14 @@ class RandomWorld:
 def draw(dice: random.Random, people: list[User], resources: list[Any]) -> RandomWorld:
     """One world for these people; the resources move into its scopes."""
     scopes = tree(dice)
+    for resource in resources:
+        resource.project = dice.choice(scopes)
+        resource.save(update_fields=["project"])
+    return people_in(dice, people, scopes, resources)
+
+
+def people_in(dice: random.Random, people: list[User], scopes: list[Scope], resources: list[Any]) -> RandomWorld:
+    """Who holds what in a tree that is there."""
     groups = [Group(scope=dice.choice(scopes), name=f"group {number}") for number in range(2)]
     Group.objects.bulk_create(groups)
     links = [Group.members.through(group=group, user=user) for group in groups for user in people if dice.random() < 0.4]
@@ -42,9 +50,6 @@ def draw(dice: random.Random, people: list[User], resources: list[Any]) -> Rando
     roles = [*own, *Role.objects.filter(scope=None, key__in=BUILT_IN)]
     assignments = [assignment(dice, people, groups, roles, scopes) for _ in range(dice.randint(2, 7))]
     Assignment.objects.bulk_create(assignments, ignore_conflicts=True)
-    for resource in resources:
-        resource.project = dice.choice(scopes)
-        resource.save(update_fields=["project"])
     shares = [share(dice, people, "scope", dice.choice(scopes)) for _ in range(dice.randint(0, 2))]
     shares += [share(dice, people, "resource", dice.choice(resources)) for _ in range(dice.randint(0, 2)) if resources]
     for kind in (ScopeShare, ResourceShare):
