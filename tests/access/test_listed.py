@@ -17,6 +17,7 @@ from portal.provisioning.models import Resource, ResourceShare
 from portal.users.actor import Actor, Auth
 from tests.access import fabric, worlds
 from tests.cast import person
+from tests.sizes import size
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_every_model_that_is_listed_has_things_here(things):
         assert all(resolver.scope_id_of(row) for row in rows), model
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(40, 400), deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32), extra=st.sampled_from(sorted(PERMISSIONS)))
 def test_a_thing_is_listed_exactly_when_the_check_passes(things, seed, extra):
     people, scopes, found = things

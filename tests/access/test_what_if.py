@@ -15,8 +15,9 @@ from portal.users.actor import Actor, Auth
 from portal.users.models import User
 from tests.access import worlds
 from tests.cast import give, person
+from tests.sizes import size
 
-WORLDS = 200
+WORLDS = size(60, 200)
 
 
 def held_by(people):
@@ -73,8 +74,10 @@ def a_change(dice, drawn, people):
     return Give(dice.choice([*people, *drawn.groups]), dice.choice(drawn.roles), dice.choice(drawn.scopes), starts, expires)
 
 
+@pytest.mark.proof
+@pytest.mark.timeout(900)
 @pytest.mark.django_db
-def test_in_two_hundred_worlds_it_says_what_then_happens():
+def test_in_random_worlds_it_says_what_then_happens(figures):
     people = [person(f"p{number}") for number in range(4)]
     people[3].is_active = False
     people[3].save()
@@ -98,6 +101,7 @@ def test_in_two_hundred_worlds_it_says_what_then_happens():
             kinds[type(change), not effect.is_nothing] = True
             transaction.set_rollback(True)
     assert {kind for kind, moves in kinds if moves} == {Give, End, Redefine, Remove}
+    figures(worlds=WORLDS)
 
 
 def test_who_holds_it_otherwise_neither_gains_nor_loses(world):
