@@ -25,7 +25,8 @@ def require(actor: Actor, permission: str, thing: Any) -> None:
     if holds(actor, permission, thing):
         return
     if holds(actor, thing.view_permission, thing):
-        raise Forbidden(f"This takes the permission {permission} here.", permission=permission)
+        about = {"kind": thing.kind(), "id": str(thing.pk)} if hasattr(thing, "kind") else {}
+        raise Forbidden(f"This takes the permission {permission} here.", permission=permission, **about)
     raise NotFound
 
 

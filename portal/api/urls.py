@@ -20,6 +20,7 @@ from portal.api import (
     schema,
     scopes,
     terms,
+    why,
 )
 
 urlpatterns = [
@@ -95,6 +96,7 @@ urlpatterns = [
     path("people/<uuid:pk>/", people.Person.as_view()),
     path("people/<uuid:pk>/disable/", people.Disable.as_view()),
     path("people/<uuid:pk>/enable/", people.Enable.as_view()),
+    path("access/why/", why.Why.as_view()),
     path("events/", records.Events.as_view()),
     path("notices/", records.Notices.as_view()),
     path("notices/read/", records.ReadNotices.as_view()),

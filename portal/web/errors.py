@@ -15,6 +15,8 @@ SAID = {"HX-Retarget": "#says", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"
 def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
     """The page of a PortalError; its detail is written for people, so it is shown."""
     context = {"title": error.title, "detail": error.detail, "changes": error.extra.get("changes"), "status": error.status}
+    if {"permission", "kind", "id"} <= error.extra.keys():  # what the page `why` asks for
+        context["about"] = error.extra
     return answer(request, error.status, context)
 
 

@@ -39,6 +39,7 @@ from portal.web import (
     signin,
     style,
     terms,
+    why,
 )
 
 urlpatterns = [
@@ -172,5 +173,6 @@ urlpatterns = [
     path("scopes/<uuid:pk>/terms/", terms.of_organization, name="scope-terms"),
     path("scopes/<uuid:pk>/terms/withdraw/", terms.withdraw, name="scope-terms-withdraw"),
     path("scopes/<uuid:pk>/terms/accepted.csv", terms.accepted, name="scope-terms-accepted"),
+    path("access/why/", why.why_page, name="why"),
     path("style/", style.style, name="style"),
 ]
