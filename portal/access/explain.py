@@ -181,10 +181,10 @@ def verdict_of(actor: Actor, permission: str, thing: Any) -> Verdict:
 
 
 def roles_with(permission: str, scope: Scope) -> list[Role]:
-    """The roles that carry a permission and can be given at a scope, built-in ones first."""
+    """The roles that carry a permission and can be given at a scope, those that carry the least besides first."""
     known = Q(scope=None) | Q(scope__path__above=scope.path)
     rows = Role.objects.filter(known, permissions__contains=[permission]).select_related("scope")
-    return sorted(rows, key=lambda role: (role.scope_id is not None, len(role.permissions), role.name))
+    return sorted(rows, key=lambda role: (len(role.permissions), role.name))
 
 
 def managers_of(scope: Scope, *, but: User) -> list[User]:

@@ -33,8 +33,8 @@ class Line:
     title: str
     text: str
     lacks: list[str]
-    grant: Grant
     when: datetime | None = None
+    when_word: str = ""
     act: str = ""
     href: str = ""
 
@@ -90,7 +90,7 @@ def in_words(said: Explanation, actor: Actor) -> dict[str, Any]:
 
 def line_of(grant: Grant, said: Explanation) -> Line:
     """A grant that carries."""
-    return Line(title_of(grant, said), came_by(grant), [], grant, grant.expires)
+    return Line(title_of(grant, said), came_by(grant), [], grant.expires)
 
 
 def title_of(grant: Grant, said: Explanation) -> str:
@@ -124,15 +124,15 @@ def miss_in_words(miss: Miss, said: Explanation, actor: Actor) -> Line:
     grant = miss.grant
     texts = {
         Lack.BARRED: _("It carries this, and is held back."),
-        Lack.ENDED: _("It carried this, and is over."),
+        Lack.ENDED: _("It carried this while it held."),
         Lack.NOT_BEGUN: _("It carries this once it begins."),
         Lack.WITHOUT: _("It reaches here and does not carry this."),
         Lack.ELSEWHERE: _("It carries this there, and does not reach here."),
     }
-    whens = {Lack.ENDED: grant.expires, Lack.NOT_BEGUN: grant.starts}
+    whens = {Lack.ENDED: (grant.expires, _("ended")), Lack.NOT_BEGUN: (grant.starts, _("begins"))}
     act, href = door_of(miss, said, actor)
     lacks = [barrier_in_words(barrier) for barrier in miss.barriers]
-    return Line(title_of(grant, said), texts[miss.lack], lacks, grant, whens.get(miss.lack), act, href)
+    return Line(title_of(grant, said), texts[miss.lack], lacks, *whens.get(miss.lack, (None, "")), act, href)
 
 
 def door_of(miss: Miss, said: Explanation, actor: Actor) -> tuple[str, str]:

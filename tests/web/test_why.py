@@ -41,7 +41,7 @@ def test_an_admin_asks_about_a_person_and_is_led_to_the_cure(signed_in, world):
     give(world.bob, "member", world.web, expires=clock.now() - timedelta(days=1))
     text = signed_in("erin").get(address(world.web, permission="place_order", person="bob")).content.decode()
     assert "Bob Test" in text
-    assert "It carried this, and is over." in text
+    assert "It carried this while it held." in text
     assert "Give it anew" in text
     assert reverse("scope", args=[world.web.pk]) in text
 
