@@ -16,6 +16,7 @@ from portal.access.models import Role
 from portal.core.errors import NotFound, PortalError, Stale
 from portal.tenancy import custom_roles as services
 from portal.tenancy.role_forms import CustomRoleForm
+from portal.web.effects import effect_of_permissions
 from portal.web.events import page_number
 from portal.web.live import privileged
 from portal.web.refusals import refuse
@@ -67,6 +68,8 @@ def role(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     form = CustomRoleForm(None, request.POST)
     if form.is_valid():
         given = form.cleaned_data
+        if "look" in request.POST:
+            return show(request, found, form, effect=effect_of_permissions(found, given["permissions"], actor=request.actor))
         try:
             services.change_role(found, given["name"], given["permissions"], seen=given["seen"], actor=request.actor)
         except Stale as error:
@@ -117,7 +120,7 @@ def show_form(request: HttpRequest, form: CustomRoleForm, *, copied_from: Role |
 
 
 def show(request: HttpRequest, found: Role, form: CustomRoleForm, *, status: int = 200, **said: Any) -> HttpResponse:
-    """The page of one role; `said` is what was refused of it."""
+    """The page of one role; `said` is what was refused of it, or what it would do."""
     holders = Paginator(services.holders_of(found, request.actor), ROWS).get_page(page_number(request))
     context = {
         "role": found,

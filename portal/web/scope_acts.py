@@ -22,6 +22,7 @@ from portal.tenancy import services
 from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.tenancy.queries import count_of
 from portal.users.actor import Actor
+from portal.web.effects import effect_of_giving
 from portal.web.live import privileged
 from portal.web.refusals import refuse
 from portal.web.scopes import show
@@ -81,7 +82,24 @@ def give_role(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         messages.success(request, said % {"person": given["principal"], "role": given["role"]})
 
     form = RoleForm(scope_for(request.actor, pk), request.POST, auto_id="role-%s")
+    if "look" in request.POST:
+        return look(request, pk, form)
     return act(request, pk, "role", "manage_members", form, give)
+
+
+def look(request: HttpRequest, pk: uuid.UUID, form: RoleForm) -> HttpResponse:
+    """The page with what giving the role would do; nothing is done."""
+    found = scope_for(request.actor, pk)
+    require(request.actor, "manage_members", found)
+    if not form.is_valid():
+        return show(request, found, status=422, role=form)
+    given = form.cleaned_data
+    try:
+        effect = effect_of_giving(given["principal"], given["role"], found, expires=given["expires"], actor=request.actor)
+    except PortalError as error:
+        refuse(form, error)
+        return show(request, found, status=422, role=form)
+    return show(request, found, role=form, effect=effect)
 
 
 @login_required

@@ -21,6 +21,7 @@ from portal.tenancy.queries import still_in
 from portal.tenancy.quotas import room_in
 from portal.tenancy.services import manages
 from portal.users.actor import Actor
+from portal.web.effects import Shown
 from portal.web.events import page_number
 from portal.web.room import quota_bars
 
@@ -50,8 +51,12 @@ def scope(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return show(request, scope_for(request.actor, pk))
 
 
-def show(request: HttpRequest, found: Scope, *, status: int = 200, **refused: forms.Form) -> HttpResponse:
-    """The page; `refused` are forms that were sent, by name, shown open with what was typed."""
+def show(
+    request: HttpRequest, found: Scope, *, status: int = 200, effect: Shown | None = None, **refused: forms.Form
+) -> HttpResponse:
+    """The page; `refused` are forms that were sent, by name, shown open with what was typed; `effect` is what giving the
+    role in them would do.
+    """
     actor: Actor = request.actor
     page = Paginator(people_of(found), ROWS).get_page(page_number(request))
     recent = events_visible_to(actor).filter(scope_path__within=found.path)[:10]
@@ -64,6 +69,7 @@ def show(request: HttpRequest, found: Scope, *, status: int = 200, **refused: fo
         "recent": recent,
         "forms": {**allowed, **refused},
         "opened": list(refused),
+        "effect": effect,
         "bars": quota_bars((room, 0) for room in room_in(found)),
         "accounts": service_accounts_in(found, actor) if "account" in allowed else [],
         "seen": scope_ids(actor, "view_scope"),
