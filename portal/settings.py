@@ -223,6 +223,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tenancy.sweep_reviews": {"task": "tenancy.sweep_reviews", "schedule": 900},
     "identity.leavings_due": {"task": "identity.leavings_due", "schedule": 300},
     "identity.forget": {"task": "identity.forget", "schedule": 6 * 3600},
+    "identity.tell_ends": {"task": "identity.tell_ends", "schedule": 3600},
     "identity.pull": {"task": "identity.pull", "schedule": 10},
     "identity.sweep": {"task": "identity.sweep", "schedule": 15},
     "api.forget": {"task": "api.forget", "schedule": 3600},

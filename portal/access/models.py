@@ -186,7 +186,10 @@ class ScopeShare(Share):
 
 
 class Token(Base):
-    """A key to the API: kept as a hash, narrowed by permission and scope, dead when the person's epoch moves on."""
+    """A key to the API: kept as a hash, narrowed by permission and scope, dead when the person's epoch moves on.
+
+    `replaced_by` is the one that a rotation put in its place; `told_days` how many days before its end was told of last.
+    """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=80)
@@ -197,7 +200,10 @@ class Token(Base):
     expires = models.DateTimeField()
     epoch = models.PositiveIntegerField()
     used_at = models.DateTimeField(null=True, blank=True)
+    used_from = models.CharField(max_length=64, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    replaced_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+    told_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at"]

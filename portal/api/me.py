@@ -15,7 +15,7 @@ from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import NamedSerializer, PersonSerializer, Shape
 from portal.identity import tokens
-from portal.identity.accounts import service_account_of
+from portal.identity.service_accounts import service_account_of
 from portal.users.actor import Actor
 
 

@@ -10,10 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from portal.access.guard import permissions_of
 from portal.access.permissions import PERMISSIONS
 from portal.core import clock
-from portal.identity.accounts import service_accounts_of
 from portal.identity.reading import zones
+from portal.identity.service_accounts import service_accounts_of
 from portal.identity.tokens import LONGEST
-from portal.tenancy.forms import PersonField
 from portal.users.actor import Actor
 from portal.users.models import User
 
@@ -61,15 +60,6 @@ class ReadingForm(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["language"].choices = [("", _("As the browser asks for")), *settings.LANGUAGES]
         fields["zone"].choices = [(name, name.replace("_", " ")) for name in zones()]
-
-
-class ServiceAccountForm(forms.Form):
-    """A new service account, and who answers for it."""
-
-    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What it does, for example ci-deploy."))
-    owner = PersonField(
-        label=_("Who answers for it"), required=False, help_text=_("A sign-in name or e-mail address; empty is you.")
-    )
 
 
 class TokenForm(forms.Form):

@@ -1,9 +1,5 @@
 """Tokens of an organization's directory: made, rotated, revoked, and what opens with one."""
 
-import hashlib
-import hmac
-import re
-import secrets
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -17,6 +13,7 @@ from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.core import clock, parcels
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.events.services import record
+from portal.identity import minting
 from portal.identity.models import ScimToken
 from portal.identity.providers import PERMISSION
 from portal.users.actor import NEVER, Actor, Auth, Narrowing
@@ -27,8 +24,6 @@ DAYS = (90, 180, 365)
 MOST_TOKENS = 10
 OVERLAP = timedelta(hours=24)
 """How long the token before still opens after a rotation."""
-NOTED_EVERY = timedelta(minutes=1)
-WRITTEN = re.compile(r"scim_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 
 def tokens_visible_to(actor: Actor) -> Any:
@@ -112,14 +107,10 @@ def client_by_token(plain: str, *, address: str, correlation_id: str) -> tuple[S
     It acts as the system's user, named by its token in every event, and narrowed to nothing: what it may do is what the
     services of SCIM do for its own organization.
     """
-    written = WRITTEN.fullmatch(plain)
-    known = ScimToken.objects.select_related("organization")
-    found = known.filter(prefix=written[1]).first() if written else None
-    if not hmac.compare_digest(found.digest if found else "", _digest(plain)) or found is None:
+    found = minting.found(METHOD, plain, ScimToken.objects.select_related("organization"))
+    if found is None or not found.is_alive or found.organization.state != ScopeState.ACTIVE:
         return None
-    if not found.is_alive or found.organization.state != ScopeState.ACTIVE:
-        return None
-    _note_use(found)
+    minting.note_use(found)
     narrowed = Narrowing(frozenset(), found.scope_path)
     auth = Auth(METHOD, session=found.prefix, address=address)
     actor = Actor(User.objects.system(), auth, checked_at=NEVER, narrowed_to=narrowed, correlation_id=correlation_id)
@@ -134,25 +125,12 @@ def check_client(organization: Scope, actor: Actor) -> None:
 
 
 def _make(organization: Scope, name: str, lifetime: timedelta, actor: Actor) -> tuple[ScimToken, uuid.UUID]:
-    prefix = secrets.token_hex(6)
-    plain = f"scim_{prefix}_{secrets.token_urlsafe(32)}"
-    expires = clock.now() + lifetime
-    facts = {"name": name, "prefix": prefix, "digest": _digest(plain), "expires": expires, "made_by": actor.user}
+    minted, expires = minting.mint(METHOD), clock.now() + lifetime
+    facts = {"name": name, "prefix": minted.prefix, "digest": minted.digest, "expires": expires, "made_by": actor.user}
     token = ScimToken.objects.create(organization=organization, **facts)
-    return token, parcels.put(plain, for_user_id=actor.user.pk, about=f"scimtoken:{token.pk}")
+    return token, parcels.put(minted.plain, for_user_id=actor.user.pk, about=f"scimtoken:{token.pk}")
 
 
 def _locked(token: ScimToken) -> ScimToken:
     locked: ScimToken = ScimToken.objects.select_for_update(of=("self",)).select_related("organization").get(pk=token.pk)
     return locked
-
-
-def _note_use(token: ScimToken) -> None:
-    """At most one write a minute for each token."""
-    now = clock.now()
-    if token.used_at is None or token.used_at < now - NOTED_EVERY:
-        ScimToken.objects.filter(pk=token.pk).update(used_at=now)
-
-
-def _digest(plain: str) -> str:
-    return hashlib.sha256(plain.encode()).hexdigest()

@@ -16,9 +16,11 @@ from portal.identity import (
     provider_checks,
     providers,
     puller,
+    reminders,
     reset_mail,
 )
 from portal.identity.models import IdentityProvider, ProviderState
+from portal.users.actor import Actor
 
 BATCH = 200
 CHECK_EVERY = timedelta(hours=1)
@@ -40,6 +42,12 @@ def sweep_resets() -> None:
 @shared_task(name="identity.forget", soft_time_limit=120, time_limit=150)
 def forget() -> None:
     housekeeping.forget_old()
+
+
+@shared_task(name="identity.tell_ends", soft_time_limit=120, time_limit=150)
+def tell_ends() -> None:
+    reminders.tell_ends(actor=Actor.system())
+    reminders.tell_orphans(actor=Actor.system())
 
 
 @shared_task(name="identity.settle", soft_time_limit=300, time_limit=330)

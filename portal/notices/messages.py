@@ -171,6 +171,21 @@ MESSAGES: Mapping[str, Message] = {
         ),
         always=True,
     ),
+    "token_ends": Message(
+        _("A token of mine, or of a service account of mine, ends soon"),
+        ngettext_lazy("The token %(label)s ends in %(days)s day", "The token %(label)s ends in %(days)s days", "days"),
+        _("It acts as %(account)s and ends on %(date)s. Rotate it before, or what uses it stops."),
+    ),
+    "account_given": Message(
+        _("A service account was given to me"),
+        _("You answer for %(label)s now"),
+        _("What it does counts as done by you. Its tokens of before open until %(date)s; rotate them, or end the account."),
+    ),
+    "account_orphaned": Message(
+        _("The owner of a service account no longer belongs where it lives"),
+        _("Nobody in %(scope)s answers for %(label)s any more"),
+        _("Its owner lost her roles there, or was disabled. Give it to someone else, or end it."),
+    ),
     "provider_behind": Message(
         _("The identity provider does not confirm that somebody was disabled"),
         _("%(label)s: the identity provider does not confirm that somebody was disabled"),

@@ -47,7 +47,10 @@ NAV = [
         "scopes",
         "sitemap",
         "view_scope",
-        ("scope", "group", "quota", "service-account", "import", "imports", "person", "leaving", "leavings"),
+        (
+            *("scope", "group", "quota", "service-accounts", "serviceaccount"),
+            *("import", "imports", "person", "leaving", "leavings"),
+        ),
         _("Projects"),
     ),
     Place("organization", _("Roles"), "roles", "adjustments", "manage_roles", ("role",)),

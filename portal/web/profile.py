@@ -59,6 +59,15 @@ def create_token(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+def token(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Where one of her tokens is shown: with its service account, or on her own page."""
+    found = tokens.token_of(request.actor, pk)
+    if found.user_id != request.actor.user.pk:
+        return redirect("serviceaccount", found.user_id)
+    return redirect("/profile/#tokens")
+
+
+@login_required
 @require_POST
 def revoke_token(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """End one token."""

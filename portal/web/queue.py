@@ -31,6 +31,7 @@ JOBS: dict[str, Any] = {
     "provisioning.tell_ends": gettext_lazy("Tell of resources that end within a week"),
     "tenancy.sweep_reviews": gettext_lazy("Close access reviews whose day has passed, and remind of them"),
     "identity.forget": gettext_lazy("Close sessions that nobody came back to"),
+    "identity.tell_ends": gettext_lazy("Tell of tokens that end soon, and of service accounts without an owner"),
     "api.forget": gettext_lazy("Forget the answers kept for Idempotency-Key"),
     "notices.sweep": gettext_lazy("Send mail that is due"),
     "provisioning.sweep": gettext_lazy("Hand out work on resources that is due"),

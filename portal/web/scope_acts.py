@@ -16,8 +16,6 @@ from portal.access.guard import require
 from portal.access.models import Scope
 from portal.access.queries import assignment_at, scope_for
 from portal.core.errors import Invalid, PortalError
-from portal.identity import accounts
-from portal.identity.forms import ServiceAccountForm
 from portal.tenancy import services
 from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.tenancy.queries import count_of
@@ -140,31 +138,6 @@ def set_quota(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         messages.success(request, _("The quota of %(dimension)s is set.") % {"dimension": given["dimension"]})
 
     return act(request, pk, "quota", "manage_quotas", QuotaForm(request.POST, auto_id="quota-%s"), limit)
-
-
-@login_required
-@require_POST
-def create_account(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """A service account; it may do nothing until someone gives it a role."""
-
-    def make(found: Scope, given: dict[str, Any], actor: Actor) -> None:
-        account = accounts.create_service_account(found, given["name"], owner=given["owner"], actor=actor)
-        said = _("%(name)s is made. Its sign-in name is %(username)s; it may do nothing until it is given a role.")
-        messages.success(request, said % {"name": account, "username": account.username})
-
-    form = ServiceAccountForm(request.POST, auto_id="account-%s")
-    return act(request, pk, "account", "manage_service_accounts", form, make)
-
-
-@login_required
-@require_POST
-def end_account(request: HttpRequest, pk: uuid.UUID, account_pk: uuid.UUID) -> HttpResponse:
-    """End a service account of hers."""
-    scope_for(request.actor, pk)
-    account = accounts.service_account_of(request.actor, account_pk)
-    accounts.end_service_account(account, actor=request.actor)
-    messages.success(request, _("%(name)s and every token of it open nothing any more.") % {"name": account})
-    return redirect("scope", pk)
 
 
 def act(request: HttpRequest, pk: uuid.UUID, name: str, permission: str, form: forms.Form, do: Do) -> HttpResponse:

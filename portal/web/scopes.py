@@ -1,4 +1,4 @@
-"""The tree of organizations, tenants and projects, and one of them: people, quotas, service accounts, what happened."""
+"""The tree of organizations, tenants and projects, and one of them: people, quotas, what happened."""
 
 import uuid
 from typing import Any
@@ -13,8 +13,6 @@ from django.utils.translation import gettext_lazy
 from portal.access.guard import holds, permissions_of, scope_ids
 from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.access.queries import events_visible_to, people_of, scope_for, scopes_with_people
-from portal.identity.accounts import service_accounts_in
-from portal.identity.forms import ServiceAccountForm
 from portal.identity.people import manages_people_in
 from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.tenancy.queries import still_in
@@ -71,7 +69,7 @@ def show(
         "opened": list(refused),
         "effect": effect,
         "bars": quota_bars((room, 0) for room in room_in(found)),
-        "accounts": service_accounts_in(found, actor) if "account" in allowed else [],
+        "has_accounts": holds(actor, "manage_service_accounts", found),
         "seen": scope_ids(actor, "view_scope"),
         "more": more_of(actor, found),
         "left": left[:MOST_NAMED],
@@ -92,7 +90,7 @@ def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
     """The forms of what she may do here, by name, each with ids of its own. A closed scope has none."""
     if found.state != ScopeState.ACTIVE:
         return {}
-    permissions = ("manage_tenants", "manage_projects", "manage_members", "manage_quotas", "manage_service_accounts")
+    permissions = ("manage_tenants", "manage_projects", "manage_members", "manage_quotas")
     may = {permission for permission in permissions if holds(actor, permission, found)}
     allowed: dict[str, forms.Form] = {}
     if "manage_tenants" in may and found.scope_kind != ScopeKind.PROJECT:
@@ -106,6 +104,4 @@ def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
         allowed["role"] = RoleForm(found, auto_id="role-%s")
     if "manage_quotas" in may:
         allowed["quota"] = QuotaForm(auto_id="quota-%s")
-    if "manage_service_accounts" in may:
-        allowed["account"] = ServiceAccountForm(auto_id="account-%s")
     return allowed

@@ -36,6 +36,8 @@ from portal.web import (
     scope_acts,
     scopes,
     second_factor,
+    service_account_acts,
+    service_accounts,
     signin,
     style,
     terms,
@@ -110,8 +112,19 @@ urlpatterns = [
     path("scopes/<uuid:pk>/roles/", scope_acts.give_role, name="scope-role-give"),
     path("scopes/<uuid:pk>/roles/<uuid:assignment_pk>/end/", scope_acts.end_role, name="scope-role-end"),
     path("scopes/<uuid:pk>/quotas/", scope_acts.set_quota, name="quota-set"),
-    path("scopes/<uuid:pk>/accounts/", scope_acts.create_account, name="service-account-create"),
-    path("scopes/<uuid:pk>/accounts/<uuid:account_pk>/end/", scope_acts.end_account, name="service-account-end"),
+    path("service-accounts/", service_accounts.service_accounts, name="service-accounts"),
+    path("service-accounts/<uuid:pk>/", service_accounts.service_account, name="serviceaccount"),
+    path("service-accounts/<uuid:pk>/tokens/", service_account_acts.make_token, name="serviceaccount-token"),
+    path(
+        "service-accounts/<uuid:pk>/tokens/<uuid:token_pk>/rotate/", service_account_acts.rotate, name="serviceaccount-rotate"
+    ),
+    path(
+        "service-accounts/<uuid:pk>/tokens/<uuid:token_pk>/revoke/", service_account_acts.revoke, name="serviceaccount-revoke"
+    ),
+    path("service-accounts/<uuid:pk>/give-over/", service_account_acts.give_over, name="serviceaccount-give-over"),
+    path("service-accounts/<uuid:pk>/disable/", service_account_acts.disable, name="serviceaccount-disable"),
+    path("service-accounts/<uuid:pk>/enable/", service_account_acts.enable, name="serviceaccount-enable"),
+    path("service-accounts/<uuid:pk>/end/", service_account_acts.end, name="serviceaccount-end"),
     path("people/<uuid:pk>/leave/", leaving.leave, name="person-leave"),
     path("leavings/", leaving.leavings, name="leavings"),
     path("leavings/<uuid:pk>/", leaving.leaving, name="leaving"),
@@ -158,6 +171,7 @@ urlpatterns = [
     path("notices/<uuid:pk>/read/", notices.read_notice, name="notice-read"),
     path("profile/", profile.profile, name="profile"),
     path("profile/reading/", profile.choose_reading, name="profile-reading"),
+    path("profile/tokens/<uuid:pk>/", profile.token, name="token"),
     path("profile/tokens/", profile.create_token, name="token-create"),
     path("profile/tokens/<uuid:pk>/revoke/", profile.revoke_token, name="token-revoke"),
     path("profile/sessions/<uuid:pk>/end/", profile.end_session, name="session-end"),

@@ -7,7 +7,7 @@ import pytest
 from portal.access.models import Token
 from portal.approvals.models import Approval
 from portal.core import clock
-from portal.identity import accounts, services, tokens
+from portal.identity import service_accounts, services, tokens
 from portal.notices.services import notify
 from portal.orders.models import Order
 from tests.api.conftest import Caller
@@ -105,7 +105,7 @@ def test_she_cannot_approve_her_own_order_whatever_role_she_has(caller, market, 
 
 def test_nor_by_a_service_account_of_hers(caller, market, world):
     give(world.alice, "tenant_admin", world.retail)
-    robot = accounts.create_service_account(world.retail, "robot", actor=world.actor("alice"))
+    robot = service_accounts.create_service_account(world.retail, "robot", actor=world.actor("alice")).user
     give(robot, "approver", world.retail)
     approval = Approval.objects.get(subject_id=str(market.place().pk))
     acting = caller("alice", user=robot)
@@ -118,7 +118,7 @@ def test_nor_by_a_service_account_of_hers(caller, market, world):
 def test_nor_what_her_service_account_asked_for(caller, market, world):
     give(world.alice, "tenant_admin", world.retail)
     give(world.alice, "approver", world.retail)
-    robot = accounts.create_service_account(world.retail, "robot", actor=world.actor("alice"))
+    robot = service_accounts.create_service_account(world.retail, "robot", actor=world.actor("alice")).user
     give(robot, "member", world.web)
     answers = {"name": "web-1", "region": "eu-west-1", "image": market.image}
     item = {"plan": str(market.server.pk), "connection": str(market.aws.pk), "answers": answers}

@@ -11,8 +11,8 @@ from portal.core import clock, parcels
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Unavailable
 from portal.events.models import Event
 from portal.identity import people
-from portal.identity.accounts import create_service_account
 from portal.identity.models import Session, SessionEnd
+from portal.identity.service_accounts import create_service_account
 from portal.identity.tokens import actor_by_token, create_token
 from portal.users.actor import NEVER, Actor
 from portal.users.models import User
@@ -67,7 +67,7 @@ def test_the_next_page_of_a_disabled_person_is_the_sign_in(world):
 
 def test_her_tokens_and_those_of_her_service_accounts_open_nothing(world):
     give(world.alice, "tenant_admin", world.retail)
-    robot = create_service_account(world.retail, "robot", actor=world.actor("alice"))
+    robot = create_service_account(world.retail, "robot", actor=world.actor("alice")).user
     hers, its = token(world, "alice"), token(world, "alice", user=robot)
     assert opens(hers)
     assert opens(its)
@@ -154,7 +154,7 @@ def test_enabled_again_she_signs_in_and_what_ended_stays_ended(world):
 
 def test_a_service_account_and_the_system_are_no_people(world):
     give(world.alice, "tenant_admin", world.retail)
-    robot = create_service_account(world.retail, "robot", actor=world.actor("alice"))
+    robot = create_service_account(world.retail, "robot", actor=world.actor("alice")).user
     give(robot, "viewer", world.web)
     for user in (robot, User.objects.system()):
         for actor in (world.actor("erin"), Actor.system()):

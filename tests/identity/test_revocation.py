@@ -10,9 +10,9 @@ from portal.core import clock, parcels
 from portal.core.errors import Forbidden
 from portal.core.registry import named
 from portal.identity import journal, people, puller, services
-from portal.identity.accounts import create_service_account
 from portal.identity.models import ProviderStep, Session, SessionEnd
 from portal.identity.plane import plane
+from portal.identity.service_accounts import create_service_account
 from portal.identity.tokens import actor_by_token, create_token
 from portal.users.actor import NEVER, Actor, Auth
 from portal.users.models import Identity, User
@@ -159,7 +159,7 @@ def test_the_live_check_needs_no_event_to_refuse(world, realm, hers, how):
 def test_all_together_a_revoked_person_gets_nothing_more(world, realm, hers, client):
     identity, browser = hers
     give(world.alice, "tenant_admin", world.retail)
-    robot = create_service_account(world.retail, "robot", actor=world.actor("alice"))
+    robot = create_service_account(world.retail, "robot", actor=world.actor("alice")).user
     expires = clock.now() + timedelta(days=1)
     keys = [create_token(name="t", expires=expires, actor=world.actor("alice"), user=user)[1] for user in (None, robot)]
     parcel = parcels.put("a secret on its way", for_user_id=world.alice.pk, about="resource:1")

@@ -8,7 +8,7 @@ from portal.access.guard import holds, permissions_at
 from portal.access.models import Token
 from portal.core import clock
 from portal.core.errors import Forbidden, Invalid, NotFound
-from portal.identity import accounts, services, tokens
+from portal.identity import service_accounts, services, tokens
 from tests.cast import PASSWORD, give
 
 
@@ -58,29 +58,29 @@ def test_it_is_narrowed_by_permission_and_scope(world):
 def test_a_form_sent_twice_makes_one_service_account(world):
     give(world.alice, "tenant_admin", world.retail)
     alice = world.actor("alice")
-    first = accounts.create_service_account(world.retail, "robot", actor=alice)
+    first = service_accounts.create_service_account(world.retail, "robot", actor=alice)
     with pytest.raises(Invalid) as refusal:
-        accounts.create_service_account(world.retail, " robot ", actor=alice)
+        service_accounts.create_service_account(world.retail, " robot ", actor=alice)
     assert refusal.value.extra["fields"]["name"] == [
         "Alice Test answers for an account of this name already. End that one, or choose another name."
     ]
-    assert list(accounts.service_accounts_of(alice)) == [first]
-    accounts.create_service_account(world.retail, "robot", actor=world.actor("erin"))
-    accounts.end_service_account(first, actor=alice)
-    assert accounts.create_service_account(world.retail, "robot", actor=alice).pk != first.pk
+    assert list(service_accounts.service_accounts_of(alice)) == [first.user]
+    service_accounts.create_service_account(world.retail, "robot", actor=world.actor("erin"))
+    service_accounts.end_service_account(first, actor=alice)
+    assert service_accounts.create_service_account(world.retail, "robot", actor=alice).pk != first.pk
 
 
 def test_a_service_account_acts_by_its_roles_and_counts_as_its_owner(world):
     give(world.alice, "tenant_admin", world.retail)
     with pytest.raises(Forbidden):
-        accounts.create_service_account(world.retail, "robot", actor=world.actor("bob"))
-    robot = accounts.create_service_account(world.retail, "robot", actor=world.actor("alice"))
-    token, plain = make(world, user=robot)
+        service_accounts.create_service_account(world.retail, "robot", actor=world.actor("bob"))
+    robot = service_accounts.create_service_account(world.retail, "robot", actor=world.actor("alice"))
+    token, plain = make(world, user=robot.user)
     assert by(plain).person_id == world.alice.pk
     assert token in tokens.tokens_of(world.actor("alice"))
     with pytest.raises(NotFound):
-        make(world, "bob", user=robot)
-    accounts.end_service_account(robot, actor=world.actor("alice"))
+        make(world, "bob", user=robot.user)
+    service_accounts.end_service_account(robot, actor=world.actor("alice"))
     assert by(plain) is None
 
 

@@ -81,6 +81,7 @@ def test_a_missing_word_is_found_when_written_and_not_by_the_reader(world):
 WORDS = dict.fromkeys(
     (
         "label",
+        "account",
         "address",
         "scope",
         "role",

@@ -12,7 +12,6 @@ from portal.events.models import Event
 from portal.provisioning.models import Resource
 from portal.tenancy.models import Quota
 from portal.tenancy.quotas import place_holds
-from portal.users.models import User
 from tests.cast import give
 
 CAST = ["alice", "bob", "carol", "dave", "erin"]
@@ -41,7 +40,6 @@ def acts(world):
         url(world.web, "roles"): given,
         f"{url(world.web, 'roles')}{mine.pk}/end/": {},
         url(world.web, "quotas"): {"dimension": "servers", "limit": 4},
-        url(world.web, "accounts"): {"name": "ci-deploy"},
     }
 
 
@@ -58,7 +56,7 @@ def test_only_an_admin_changes_anything(world, signed_in, name):
 @pytest.mark.parametrize("name", CAST)
 def test_the_page_shows_only_the_forms_of_what_she_may_do(world, signed_in, in_few_queries, name):
     page = text(in_few_queries(signed_in(name), url(world.web), most=20))
-    for act in ("rename", "close", "roles", "quotas", "accounts"):
+    for act in ("rename", "close", "roles", "quotas"):
         assert (f'action="{url(world.web, act)}"' in page) == (name == "erin"), act
 
 
@@ -260,37 +258,3 @@ def test_a_quota_that_is_none_is_refused_with_what_was_typed(world, signed_in, f
     assert answer.status_code == 422
     assert ('value="servers"' if "limit" in fields else 'value="7"') in text(answer)
     assert not Quota.objects.exists()
-
-
-def test_a_service_account_is_made_given_a_role_and_ended(world, signed_in):
-    browser = signed_in("erin")
-    assert browser.post(url(world.web, "accounts"), {"name": "ci-deploy", "owner": "alice"}).status_code == 302
-    account = User.objects.get(name="ci-deploy")
-    assert account.owner == world.alice
-    browser.post(url(world.web, "roles"), {"username": account.username, "role": role("member").pk})
-    page = text(browser.get(url(world.web)))
-    assert "Alice Test answers for it" in page
-    end = f"{url(world.web, 'accounts')}{account.pk}/end/"
-    assert end not in page
-    assert browser.post(end).status_code == 404
-    assert signed_in("mallory").post(end).status_code == 404
-    assert signed_in("alice").post(end).status_code == 302
-    account.refresh_from_db()
-    assert not account.is_active
-
-
-@pytest.mark.parametrize("fields", [{"name": ""}, {"name": "n" * 81}, {"owner": "mallory"}, {"owner": "nobody"}])
-def test_a_service_account_needs_a_name_and_someone_who_is_known_here(world, signed_in, fields):
-    answer = signed_in("erin").post(url(world.web, "accounts"), {"name": "ci", "owner": "alice", **fields})
-    assert answer.status_code == 422
-    assert ('value="alice"' if "name" in fields else 'value="ci"') in text(answer)
-    assert not User.objects.filter(kind_of_user="service").exists()
-
-
-def test_nobody_makes_herself_an_agent_that_she_governs(world, signed_in):
-    browser = signed_in("erin")
-    browser.post(url(world.web, "accounts"), {"name": "mine"})
-    account = User.objects.get(name="mine")
-    answer = browser.post(url(world.web, "roles"), {"username": account.username, "role": role("member").pk})
-    assert answer.status_code == 422
-    assert "Nobody gives herself a role" in text(answer)

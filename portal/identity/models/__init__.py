@@ -1,5 +1,6 @@
 """Tables of identity, one file for each thing they are about."""
 
+from portal.identity.models.accounts import AccountState, ServiceAccount
 from portal.identity.models.imports import Import, ImportKind, ImportState
 from portal.identity.models.leaving import HandOver, Leaving, LeavingState
 from portal.identity.models.local import Factor, RecoveryCode, ResetMail
@@ -12,6 +13,7 @@ from portal.identity.models.upstream import OPEN_SYNCS, DirectorySync, Feed, Hea
 __all__ = [
     "ALIAS",
     "OPEN_SYNCS",
+    "AccountState",
     "Compare",
     "DirectorySync",
     "Factor",
@@ -35,6 +37,7 @@ __all__ = [
     "ScimMember",
     "ScimToken",
     "ScimUser",
+    "ServiceAccount",
     "Session",
     "SessionEnd",
     "SpentToken",
