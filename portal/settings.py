@@ -226,6 +226,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "identity.tell_ends": {"task": "identity.tell_ends", "schedule": 3600},
     "identity.pull": {"task": "identity.pull", "schedule": 10},
     "identity.sweep": {"task": "identity.sweep", "schedule": 15},
+    "tenancy.sweep_invitations": {"task": "tenancy.sweep_invitations", "schedule": 60},
     "api.forget": {"task": "api.forget", "schedule": 3600},
 }
 # One that waited longer than its turn is dropped: behind a long queue it would only enqueue again what already waits
@@ -277,7 +278,8 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"links": {"()": "portal.web.logs.HideLinks"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["links"]}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {"axes": {"level": "WARNING"}},
 }

@@ -72,3 +72,20 @@ class ForgottenForm(forms.Form):
         max_length=254,
         widget=forms.TextInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
+
+
+class NewAccountForm(NewPasswordForm):
+    """The account that an invitation makes. `given()` is what the service takes."""
+
+    username = forms.CharField(
+        label=_("Sign-in name"),
+        max_length=100,
+        help_text=_("Letters, digits, dots, dashes; you sign in with it."),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    name = forms.CharField(label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    field_order = ("name", "username", "new_password", "again")
+
+    def given(self) -> dict[str, str]:
+        data = self.cleaned_data
+        return {"username": data["username"], "name": data["name"], "password": data["new_password"]}

@@ -115,6 +115,11 @@ MESSAGES: Mapping[str, Message] = {
         _("%(label)s is over on %(date)s, and not everything is decided"),
         _("Please decide what is left in %(scope)s."),
     ),
+    "invitation_accepted": Message(
+        _("An invitation of mine was accepted"),
+        _("%(person)s accepted your invitation to %(label)s"),
+        _("%(person)s is %(role)s there from now on."),
+    ),
     "role_ended": Message(
         _("A role of mine ended"),
         _("You are no longer %(role)s in %(label)s"),

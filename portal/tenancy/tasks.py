@@ -1,12 +1,25 @@
-"""Timed work of tenancy."""
+"""Timed work of tenancy: mails of invitations, and access reviews whose day comes."""
+
+from uuid import UUID
 
 from celery import shared_task
 
-from portal.core import clock
-from portal.tenancy import reviews
+from portal.core import clock, queue
+from portal.tenancy import invitation_mail, reviews
 from portal.users.actor import Actor
 
-BATCH = 20
+BATCH = 200
+
+
+@shared_task(name="tenancy.mail_invitation", soft_time_limit=60, time_limit=90)
+def mail_invitation(pk: str) -> None:
+    invitation_mail.deliver(UUID(pk), at=clock.now())
+
+
+@shared_task(name="tenancy.sweep_invitations", soft_time_limit=60, time_limit=90)
+def sweep_invitations() -> None:
+    for mail in invitation_mail.due(clock.now())[:BATCH]:
+        queue.after_commit("tenancy.mail_invitation", mail.pk)
 
 
 @shared_task(name="tenancy.sweep_reviews", soft_time_limit=300, time_limit=330)

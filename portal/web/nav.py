@@ -48,7 +48,7 @@ NAV = [
         "sitemap",
         "view_scope",
         (
-            *("scope", "group", "quota", "service-accounts", "serviceaccount"),
+            *("scope", "group", "quota", "service-accounts", "serviceaccount", "invitations"),
             *("import", "imports", "person", "leaving", "leavings"),
         ),
         _("Projects"),

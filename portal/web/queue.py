@@ -55,6 +55,8 @@ JOBS: dict[str, Any] = {
     "identity.sync_due": gettext_lazy("Begin syncs of the directory that are due"),
     "identity.leavings_due": gettext_lazy("Begin the leaves whose day has come"),
     "identity.carry_out_leaving": gettext_lazy("Hand over what somebody leaves, and end her access"),
+    "tenancy.mail_invitation": gettext_lazy("Send an invitation"),
+    "tenancy.sweep_invitations": gettext_lazy("Send invitations that are due"),
     "metering.meter": gettext_lazy("Meter and rate"),
     "metering.rate": gettext_lazy("Rate again from an hour on"),
     "metering.sweep": gettext_lazy("Write exports that were lost, and tell of budgets near their limit"),

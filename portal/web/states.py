@@ -147,6 +147,13 @@ VERDICT = {
     "ended": Look("idle", "circle-dashed", _("Ended by itself")),
 }
 
+INVITATION = {
+    "pending": Look("wait", "clock", _("Waiting")),
+    "accepted": Look("ok", "circle-check", _("Accepted")),
+    "revoked": Look("idle", "circle-x", _("Revoked")),
+    "lapsed": Look("idle", "clock", _("Ended")),
+}
+
 STATES: dict[str, dict[str, Look]] = {
     "resource": RESOURCE,
     "order": ORDER,
@@ -164,6 +171,7 @@ STATES: dict[str, dict[str, Look]] = {
     "row": ROW,
     "verdict": VERDICT,
     "leaving": LEAVING,
+    "invitation": INVITATION,
 }
 
 

@@ -97,6 +97,7 @@ WORDS = dict.fromkeys(
         "tries",
         "error",
         "things",
+        "person",
     ),
     "3",
 )
