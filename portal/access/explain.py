@@ -145,7 +145,7 @@ class Explanation:
 def explain(actor: Actor, permission: str, thing: Any) -> Explanation:
     """Why the actor may or may not do this with the thing. Says more than she may know: show it to who manages her, or to her."""
     verdict = verdict_of(actor, permission, thing)
-    scope = Scope.objects.filter(pk=resolver.scope_id_of(thing)).first()
+    scope = scope_of(thing)
     shut_out = not (actor.user.is_active and (actor.user.owner is None or actor.user.owner.is_active))
     if actor.is_system:
         return Explanation(actor, permission, thing, verdict, scope)
@@ -178,6 +178,11 @@ def verdict_of(actor: Actor, permission: str, thing: Any) -> Verdict:
     except NotFound:
         return Verdict.UNSEEN
     return Verdict.ALLOWED
+
+
+def scope_of(thing: Any) -> Scope | None:
+    """The scope a thing lives in, or is; None where it belongs to nobody yet."""
+    return thing if isinstance(thing, Scope) else Scope.objects.filter(pk=resolver.scope_id_of(thing)).first()
 
 
 def roles_with(permission: str, scope: Scope) -> list[Role]:

@@ -11,11 +11,11 @@ from django.apps import apps
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from portal.access.explain import Explanation, Lack, explain
+from portal.access.explain import Explanation, Lack, explain, scope_of
 from portal.access.managers import AccessManager
-from portal.access.models import Assignment, Scope
+from portal.access.models import Assignment
 from portal.access.permissions import PERMISSIONS
-from portal.access.resolver import holds, paths_of, require, scope_id_of
+from portal.access.resolver import holds, paths_of, require
 from portal.core.errors import Invalid, NotFound
 from portal.users.actor import Actor, Auth
 from portal.users.models import User
@@ -76,7 +76,7 @@ def why(permission: str, thing: Any, *, asker: Actor, person: User | None = None
         raise Invalid(fields={"permission": [_("There is no such permission.")]})
     if person is None or person.pk == asker.user.pk:
         return explain(asker, permission, thing)
-    scope = Scope.objects.filter(pk=scope_id_of(thing)).first()
+    scope = scope_of(thing)
     if scope is None:
         raise NotFound
     require(asker, MANAGES, scope)
