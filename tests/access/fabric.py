@@ -13,8 +13,9 @@ from portal.access.managers import AccessManager
 from portal.access.models import Assignment, Scope
 from portal.core.fields import PathField
 from portal.core.models import new_id
+from portal.identity.models import ServiceAccount
 from portal.provisioning.models import Resource
-from portal.users.models import User
+from portal.users.models import User, UserKind
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 NUMBERS = count(1)
@@ -30,6 +31,9 @@ def governed() -> list[Any]:
 def make(model: Any, scope: Scope, person: User, **given: Any) -> Any:
     """A row of it that lives in the scope, with whatever it hangs on; `person` wherever it wants one."""
     path, _, rest = getattr(model, "scope_lookup", "").partition("__")
+    if model is ServiceAccount:  # it has the id of its user
+        robot = User.objects.create(username=f"robot-{next(NUMBERS)}", kind_of_user=UserKind.SERVICE, owner=person)
+        given |= {"id": robot.pk, "user": robot}
     for field in model._meta.concrete_fields:
         if field.name in given:
             continue

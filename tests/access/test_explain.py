@@ -121,7 +121,7 @@ def test_in_random_worlds_the_verdict_is_the_checks_and_the_reason_flips_it(figu
             transaction.set_rollback(True)
     every = {"yes", "role", *Cure, *Barrier} if IS_FULL else {"yes", "role", Cure.ASSIGN}
     assert set(tally) >= every, tally
-    assert tally["yes"] > WORLDS // 5, tally
+    assert tally["yes"] > WORLDS // 20, tally
     figures(worlds=WORLDS, questions=WORLDS * QUESTIONS, flipped=sum(tally.values()))
 
 

@@ -17,9 +17,9 @@ from portal.core.errors import Forbidden, NotFound
 from portal.events.services import record
 from portal.health.queries import picture_seen_by
 from portal.identity import people
-from portal.identity.accounts import create_service_account
 from portal.identity.models import IdentityProvider
 from portal.identity.providers import provider_visible_to
+from portal.identity.service_accounts import create_service_account
 from portal.metering.models import Budget
 from portal.metering.services import meter_now, request_export, set_budget
 from portal.orders.services import place_order

@@ -47,7 +47,7 @@ def people_in(dice: random.Random, people: list[User], scopes: list[Scope], reso
     Group.members.through.objects.bulk_create(links)
     own = [Role(scope=dice.choice(scopes), key=f"own-{n}", name=f"own {n}", permissions=some(dice)) for n in range(3)]
     Role.objects.bulk_create(own)
-    roles = [*own, *Role.objects.filter(scope=None, key__in=BUILT_IN)]
+    roles = [*own, *Role.objects.filter(scope=None, key__in=BUILT_IN).order_by("key")]
     assignments = [assignment(dice, people, groups, roles, scopes) for _ in range(dice.randint(2, 7))]
     Assignment.objects.bulk_create(assignments, ignore_conflicts=True)
     shares = [share(dice, people, "scope", dice.choice(scopes)) for _ in range(dice.randint(0, 2))]
