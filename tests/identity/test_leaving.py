@@ -12,9 +12,9 @@ from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Unavailable
 from portal.events.models import Event
 from portal.identity import leaving, people
-from portal.identity.accounts import create_service_account
 from portal.identity.heirs import Choice
 from portal.identity.models import HandOver, Leaving
+from portal.identity.service_accounts import create_service_account
 from portal.identity.tokens import actor_by_token, create_token
 from portal.notices.models import Notice
 from portal.provisioning.models import Resource
@@ -40,7 +40,7 @@ def hers(market, world):
     market.place(market.draft("web-2"), key="open")
     Scope.objects.filter(pk=world.web.pk).update(owner=world.alice)
     give(world.alice, "tenant_admin", world.retail)
-    robot = create_service_account(world.web, "robot", actor=world.actor("alice"))
+    robot = create_service_account(world.web, "robot", actor=world.actor("alice")).user
     give(robot, "viewer", world.web)
     tomorrow = clock.now() + timedelta(days=1)
     return create_token(name="t", expires=tomorrow, actor=world.actor("alice"), user=robot)[1]

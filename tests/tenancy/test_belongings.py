@@ -9,7 +9,7 @@ from portal.approvals.models import Approval, Stage
 from portal.core import clock
 from portal.core.errors import Refused
 from portal.events.models import Event
-from portal.identity.accounts import create_service_account
+from portal.identity.service_accounts import create_service_account
 from portal.identity.tokens import actor_by_token, create_token
 from portal.orders.models import Order
 from portal.provisioning.models import Resource
@@ -56,12 +56,17 @@ KEYS_TO_PEOPLE = {
     "identity.Import.asked_by": "history",
     "identity.MappingRule.author": "history",
     "identity.ScimToken.made_by": "history",
+    "identity.ServiceAccount.user": "herself",
+    "identity.ServiceAccount.made_by": "history",
     "identity.Leaving.person": "history",
     "identity.Leaving.asked_by": "history",
     "identity.HandOver.to": "history",
     "metering.Export.asked_by": "history",
     "provisioning.Step.asked_by": "history",
     "tenancy.Acceptance.user": "history",
+    "tenancy.Invitation.invited_by": "history",
+    "tenancy.Invitation.accepted_by": "history",
+    "tenancy.InvitationMail.asked_by": "history",
     "tenancy.Review.started_by": "history",
     "tenancy.ReviewItem.user": "history",
     "tenancy.ReviewItem.decided_by": "history",
@@ -187,7 +192,7 @@ def test_a_decision_that_another_could_take_is_not_hers_alone(market, world):
 def test_the_tokens_of_a_service_account_that_work_go_on_and_dead_ones_stay_dead(world):
     give(world.alice, "tenant_admin", world.retail)
     alice = world.actor("alice")
-    robot = create_service_account(world.retail, "robot", actor=alice)
+    robot = create_service_account(world.retail, "robot", actor=alice).user
     tomorrow = clock.now() + clock.timedelta(days=1)
     dead = create_token(name="dead", expires=tomorrow, actor=alice, user=robot)[1]
     User.objects.filter(pk=world.alice.pk).update(access_epoch=1)
