@@ -214,57 +214,57 @@ def look_at_directory(dave: Reader) -> None:
 
 def test_local_accounts_open_the_portal_while_keycloak_is_away(browser: Browser, state: Path):
     with running(state, KEYCLOAK_URL=NOBODY) as site, readers_of(browser, site) as open_as:
-        dave = open_as()
-        page = dave.open("/signin/")
-        dave.picture("signin-federated")
+        carol = open_as()
+        page = carol.open("/signin/")
+        carol.picture("signin-federated")
         page.get_by_role("link", name="Sign in with your organization").click()
         expect(page.get_by_text("The sign-in of your organization does not answer.")).to_be_visible()
-        dave.check()
-        dave.picture("turned-away")
-        assert [line for line in dave.console if "503" not in line] == []
-        dave.console.clear()
+        carol.check()
+        carol.picture("turned-away")
+        assert [line for line in carol.console if "503" not in line] == []
+        carol.console.clear()
         page.get_by_role("link", name="Use a local account").click()
-        give_password(dave, site)
+        give_password(carol, site)
         expect(page.get_by_role("heading", level=1)).to_have_text("Home")
-        key = set_up_second_factor(dave, site)
+        key = set_up_second_factor(carol, site)
 
         page.locator("form[action='/signout/']").evaluate("form => form.requestSubmit()")
         page.get_by_text("Use a local account").click()
-        give_password(dave, site)
+        give_password(carol, site)
         expect(page.get_by_role("heading", level=1)).to_have_text("Your code")
-        dave.check()
+        carol.check()
         page.get_by_role("textbox", name="Code").fill(code_of(key, 1))
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Home")
         page.set_viewport_size(PHONE)
         for path in ("/profile/", "/profile/second-factor/", "/profile/password/"):
-            dave.open(path)
+            carol.open(path)
         other = open_as()
         other.page.set_viewport_size(PHONE)
         for path in ("/signin/", "/signin/forgotten/", "/signin/forgotten/sent/"):
             other.open(path)
 
 
-def give_password(reader: Reader, site: Site, name: str = "dave") -> None:
+def give_password(reader: Reader, site: Site, name: str = "carol") -> None:
     reader.page.get_by_label("Name", exact=True).fill(name)
     reader.page.get_by_label("Password").fill(site.passwords[name])
     reader.page.get_by_role("button", name="Sign in").click()
 
 
-def set_up_second_factor(dave: Reader, site: Site) -> bytes:
+def set_up_second_factor(carol: Reader, site: Site) -> bytes:
     """From his profile to ten recovery codes; the key that his app holds."""
-    page = dave.open("/profile/")
+    page = carol.open("/profile/")
     page.get_by_role("link", name="Set up second factor").click()
-    dave.check()
-    page.get_by_label("Password").fill(site.passwords["dave"])
+    carol.check()
+    page.get_by_label("Password").fill(site.passwords["carol"])
     page.get_by_role("button", name="Show the key").click()
     expect(page.locator("#factor-key")).to_be_visible()
-    dave.check()
-    dave.picture("second-factor")
+    carol.check()
+    carol.picture("second-factor")
     key = base64.b32decode(page.locator("#factor-key").inner_text().replace(" ", ""))
     page.get_by_role("textbox", name="Code").fill(code_of(key))
     page.get_by_role("button", name="Turn it on").click()
     expect(page.locator("#recovery-codes")).to_be_visible()
     assert len(page.locator("#recovery-codes").inner_text().split()) == 10
-    dave.check()
+    carol.check()
     return key
