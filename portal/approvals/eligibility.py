@@ -35,9 +35,9 @@ def people_for(who: Who, place: Scope | None, scope: Scope, apart: Collection[UU
 
 
 def apart_of(approval: Approval) -> frozenset[UUID]:
-    """The people who never count: who asked and for whom it is, as persons behind any account."""
+    """The people who never count: who asked and for whom it is, as persons behind any account, now and when it was asked."""
     users = [user for user in (approval.requester, approval.beneficiary) if user]
-    return frozenset(person_of(user) for user in users)
+    return frozenset(approval.apart) | frozenset(person_of(user) for user in users)
 
 
 def person_of(user: User) -> UUID:

@@ -1,5 +1,8 @@
 """Policies, and for each thing waiting for a decision its approval, stages and votes."""
 
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -63,7 +66,11 @@ class State(models.TextChoices):
 
 
 class Approval(Base):
-    """One thing that waits for a decision, or had one. Facts, policies and route are frozen; there is no key to the subject."""
+    """One thing that waits for a decision, or had one. Facts, policies and route are frozen; there is no key to the subject.
+
+    `apart` are the people behind who asked and for whom it is, as it was asked: a service account that is given to another
+    meanwhile frees nobody to decide.
+    """
 
     subject_kind = models.CharField(max_length=40)
     subject_id = models.CharField(max_length=64)
@@ -71,6 +78,7 @@ class Approval(Base):
     title = models.CharField(max_length=200)
     requester = models.ForeignKey(User, models.PROTECT, related_name="approvals_requested")
     beneficiary = models.ForeignKey(User, models.PROTECT, null=True, related_name="approvals_for")
+    apart: Any = ArrayField(models.UUIDField(), default=list)
     facts = models.JSONField(default=dict)
     card_hash = models.CharField(max_length=64)
     route = models.JSONField(default=list)

@@ -82,10 +82,10 @@ def approval_of(subject_kind: str, subject_id: Any) -> Approval | None:
 
 
 def is_party(person_id: Any) -> Q:
-    """She asked for it or it is for her, under any account of hers."""
+    """She asked for it or it is for her, under any account of hers; the twin of `eligibility.apart_of`."""
     asked = Q(requester=person_id) | Q(requester__owner=person_id, requester__owner__isnull=False)
     meant = Q(beneficiary=person_id) | Q(beneficiary__owner=person_id, beneficiary__owner__isnull=False)
-    return asked | (Q(beneficiary__isnull=False) & meant)
+    return asked | (Q(beneficiary__isnull=False) & meant) | Q(apart__contains=[person_id])
 
 
 def policies_visible_to(actor: Actor) -> QuerySet[Policy]:

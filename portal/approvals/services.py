@@ -21,7 +21,7 @@ from portal.approvals.checks import (
     is_said_already,
     stage_for,
 )
-from portal.approvals.eligibility import person_of
+from portal.approvals.eligibility import apart_of, person_of
 from portal.approvals.facts import card_hash as hash_of
 from portal.approvals.facts import changes, plain
 from portal.approvals.kinds import kind_named, kinds, subject_of
@@ -72,6 +72,7 @@ def ask(
         execution_due=execution_due,
         key=key or new_id().hex,
     )
+    approval.apart = sorted(apart_of(approval))
     answer = _route(approval, facts, at)
     settling.freeze_route(approval, answer)
     if isinstance(answer, Allowed):
