@@ -15,7 +15,7 @@ from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import NamedSerializer, PersonSerializer, Shape
 from portal.identity import tokens
-from portal.identity.service_accounts import service_account_of
+from portal.identity.service_accounts import service_account_of, token_for
 from portal.users.actor import Actor
 
 
@@ -68,6 +68,7 @@ class TokenSerializer(Shape[Any]):
     created_at = serializers.DateTimeField()
     expires = serializers.DateTimeField()
     used_at = serializers.DateTimeField(allow_null=True)
+    used_from = serializers.CharField()
 
 
 class FreshTokenSerializer(TokenSerializer):
@@ -121,8 +122,8 @@ class Token(View):
 
     @says("tokens_revoke", status=204)
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
-        """End it, at its next request."""
+        """End it, at its next request: one of the caller's, or of a service account that she manages."""
         actor = actor_of(request)
-        found: Row = tokens.token_of(actor, pk)
+        found: Row = token_for(actor, pk)
         tokens.revoke_token(found, actor=actor)
         return Response(status=204)

@@ -194,6 +194,16 @@ def tokens_here(account: ServiceAccount) -> QuerySet[Token]:
     )
 
 
+def token_for(actor: Actor, pk: UUID | str) -> Token:
+    """A token of hers, or of a service account that she answers for or manages; or NotFound."""
+    managed = ServiceAccount.objects.visible_to(actor).values("user")
+    hers = Q(user=actor.user) | Q(user__owner=actor.user) | Q(user__in=managed)
+    token = Token.objects.filter(hers, pk=pk).select_related("user__owner", "scope").first()
+    if token is None:
+        raise NotFound
+    return token
+
+
 def service_accounts_of(actor: Actor) -> QuerySet[User]:
     """The service accounts in use that she answers for, as those who act, by name."""
     return User.objects.filter(owner=actor.user, is_active=True).order_by("name", "pk")

@@ -10,6 +10,7 @@ from portal.approvals.models import Approval
 from portal.core import clock
 from portal.events.services import record
 from portal.identity.models import Leaving
+from portal.identity.service_accounts import create_service_account
 from portal.metering.services import request_export
 from portal.notices.services import notify
 from portal.tenancy.custom_roles import create_role, edition_of
@@ -48,6 +49,7 @@ def things(market, world):
         "viewer": Role.objects.get(key="viewer").pk,
         "review": start_review(world.retail, "Autumn", due=clock.now() + WEEK, actor=world.actor("erin")).pk,
         "identity-provider": provider_of(world).pk,
+        "service-account": create_service_account(world.web, "ci", owner=world.alice, actor=world.actor("erin")).pk,
     }
 
 
@@ -70,6 +72,8 @@ READS = [
     ("scopes/{web}/groups/", ALL),
     ("scopes/{web}/roles/", ALL),
     ("leavings/{leaving}/", {"erin"}),
+    ("service-accounts/{service-account}/", {"alice", "erin"}),
+    ("service-accounts/{service-account}/tokens/", {"alice", "erin"}),
     ("reviews/{review}/", {"erin"}),
     ("reviews/{review}/items/", {"erin"}),
     ("scopes/{nordwind}/terms/", {"carol", "dave", "erin"}),
@@ -104,6 +108,11 @@ ACTS = [
     ("POST", "groups/{group}/members/", "member", {"erin"}, 200),
     ("DELETE", "groups/{group}/members/{user_pk}/", "nothing", {"erin"}, 204),
     ("DELETE", "groups/{group}/", "nothing", {"erin"}, 204),
+    ("POST", "service-accounts/", "service-account", {"erin"}, 201),
+    ("POST", "service-accounts/{service-account}/tokens/", "token", {"alice"}, 201),
+    ("POST", "service-accounts/{service-account}/give-over/", "give-over", {"alice", "erin"}, 204),
+    ("POST", "service-accounts/{service-account}/disable/", "nothing", {"alice", "erin"}, 200),
+    ("POST", "service-accounts/{service-account}/enable/", "nothing", {"alice", "erin"}, 200),
     ("POST", "reviews/", "review", {"erin"}, 201),
     ("POST", "reviews/{review}/items/", "verdict", {"erin"}, 200),
     ("POST", "scopes/{nordwind}/terms/", "terms", {"erin"}, 201),
@@ -151,6 +160,9 @@ def body_of(name, market, things):
         "member": {"person": "bob"},
         "leave": {"reason": "She leaves.", "on": (clock.now() + WEEK).date().isoformat()},
         "reason": {"reason": "She left."},
+        "service-account": {"scope": str(things["web"]), "name": "nightly", "owner": "alice"},
+        "token": {"name": "ci", "expires": (clock.now() + WEEK).isoformat()},
+        "give-over": {"owner": "carol"},
         "quote": {"project": str(things["web"]), **item},
         "order": {"project": str(things["web"]), "items": [item]},
         "vote": {"choice": "approve", "card_hash": Approval.objects.get(pk=things["approval"]).card_hash},
@@ -189,7 +201,7 @@ def test_each_role_can_do_what_it_may_and_no_more(caller, market, things, method
 
 
 LISTS = ["scopes/", "offerings/", "orders/", "approvals/", "resources/", "resources/unmanaged/", "connections/"]
-LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/"]
+LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/", "service-accounts/"]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -58,6 +58,9 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "assignments_create": False,
         "groups_create": False,
         "tokens_create": False,
+        "tokens_rotate": False,
+        "service_accounts_create": False,
+        "service_accounts_create_token": False,
         "resources_operate": False,
         "resources_rotate": False,
     }
