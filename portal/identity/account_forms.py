@@ -22,7 +22,10 @@ class AccountForm(forms.Form):
     """A new service account, where it lives, and who answers for it."""
 
     scope = forms.ModelChoiceField(
-        label=_("Where it lives"), queryset=Scope.objects.none(), help_text=_("Its admins can end it there.")
+        label=_("Where it lives"),
+        queryset=Scope.objects.none(),
+        empty_label=_("Choose a place"),
+        help_text=_("Its admins can end it there."),
     )
     name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What it does, for example ci-deploy."))
     purpose = forms.CharField(label=_("What for"), max_length=LONGEST_PURPOSE, required=False)
