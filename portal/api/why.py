@@ -30,7 +30,7 @@ class GrantSerializer(Shape[Any]):
     place_id = serializers.UUIDField(source="place.pk")
     place_name = serializers.CharField(source="place.__str__")
     group = serializers.SerializerMethodField()
-    source = serializers.SerializerMethodField()  # type: ignore[assignment]
+    origin = serializers.SerializerMethodField()
     granted_by = PersonSerializer(source="row.granted_by", allow_null=True)
     starts = serializers.DateTimeField(allow_null=True)
     expires = serializers.DateTimeField(allow_null=True)
@@ -38,7 +38,7 @@ class GrantSerializer(Shape[Any]):
     def get_group(self, grant: Any) -> str:
         return str(getattr(grant.row, "group", None) or "")
 
-    def get_source(self, grant: Any) -> str:
+    def get_origin(self, grant: Any) -> str:
         return str(getattr(grant.row, "source", ""))
 
 

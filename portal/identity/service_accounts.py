@@ -70,7 +70,7 @@ def give_over(account: ServiceAccount, to: User, *, overlap: int, actor: Actor) 
     """
     require_fresh(actor)
     account = _locked(account, actor)
-    user, former = account.user, account.owner
+    former = account.owner
     if former.pk == to.pk:
         return account
     _check_not_ended(account)
@@ -79,24 +79,39 @@ def give_over(account: ServiceAccount, to: User, *, overlap: int, actor: Actor) 
     if to.pk == actor.person_id:
         raise Forbidden(_("Nobody takes over a service account herself; ask another admin."))
     _check_owner(to, account.scope)
-    epochs = dict(
-        User.objects.select_for_update().filter(pk__in=[former.pk, to.pk]).order_by("pk").values_list("pk", "access_epoch")
-    )
-    _check_name_free(to, user.name)
     until = clock.now() + timedelta(hours=overlap)
-    living = list(tokens.living_tokens(user).values_list("pk", flat=True))
-    # Later than every token of before, whatever the epoch of the new owner: none that was dead comes to life
-    user.owner, user.access_epoch = to, user.access_epoch + epochs[former.pk] + 1
-    user.save(update_fields=["owner", "access_epoch"])
-    carried = Token.objects.filter(pk__in=living)
-    carried.update(epoch=user.access_epoch + epochs[to.pk], expires=Least(F("expires"), until))
-    account.told_gone_at = None
-    account.save(update_fields=["told_gone_at"])
-    facts: dict[str, Any] = {"from": former.pk, "to": to.pk, "until": until, "keys": len(living)}
+    carried = pass_to(account, to)
+    kept = carried.update(expires=Least(F("expires"), until))
+    facts: dict[str, Any] = {"from": former.pk, "to": to.pk, "until": until, "keys": kept}
     event = record("identity.give_over_service_account", account, actor=actor, **facts)
     date = f"{until:%Y-%m-%d %H:%M} UTC"
     notify([to], "account_given", target=account, actor=actor, event=event, date=date)
     return account
+
+
+def pass_to(account: ServiceAccount, to: User) -> QuerySet[Token]:
+    """Make somebody the owner of an account whose row the caller has locked; Invalid where she has one of its name.
+
+    Gives the tokens that opened, which open on; none that was dead comes to life by it.
+    """
+    user, former = account.user, account.owner
+    both = User.objects.select_for_update().filter(pk__in=[former.pk, to.pk]).order_by("pk")
+    epochs = dict(both.values_list("pk", "access_epoch"))
+    _check_name_free(to, user.name)
+    living = list(tokens.living_tokens(user).values_list("pk", flat=True))
+    # Later than every token of before, whatever the epoch of the new owner
+    user.owner, user.access_epoch = to, user.access_epoch + epochs[former.pk] + 1
+    user.save(update_fields=["owner", "access_epoch"])
+    carried = Token.objects.filter(pk__in=living)
+    carried.update(epoch=user.access_epoch + epochs[to.pk])
+    account.told_gone_at = None
+    account.save(update_fields=["told_gone_at"])
+    return carried
+
+
+def has_one_named(owner: User, name: str) -> bool:
+    """Whether a person answers for an account of this name that has not ended."""
+    return owner.service_accounts.filter(name=name).exclude(service_account__state=AccountState.ENDED).exists()
 
 
 @transaction.atomic
@@ -255,7 +270,7 @@ def _check_owner(owner: User, scope: Scope) -> None:
 
 
 def _check_name_free(owner: User, name: str) -> None:
-    if owner.service_accounts.filter(name=name).exclude(service_account__state=AccountState.ENDED).exists():
+    if has_one_named(owner, name):
         said = _("%(owner)s answers for an account of this name already. End that one, or choose another name.")
         raise Invalid(fields={"name": [said % {"owner": owner}]})
 

@@ -57,7 +57,8 @@ class CustomRoleForm(forms.Form):
         if places is None:
             del self.fields["scope"]  # where a role can be given stays as it was made
         else:
-            self.fields["scope"].queryset = places  # type: ignore[attr-defined]
+            field: Any = self.fields["scope"]
+            field.queryset = places
 
     def sections(self) -> list[tuple[Any, list[tuple[str, Any, bool]], bool]]:
         """The permissions as the page shows them: (section, [(name, sentence, whether it is ticked)], whether any is)."""

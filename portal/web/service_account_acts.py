@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -62,9 +63,11 @@ def rotate(request: HttpRequest, pk: uuid.UUID, token_pk: uuid.UUID) -> HttpResp
 @require_POST
 def revoke(request: HttpRequest, pk: uuid.UUID, token_pk: uuid.UUID) -> HttpResponse:
     """End one of its tokens."""
-    said = _("The token opens nothing any more.")
-    act: Do = lambda account: tokens.revoke_token(tokens.token_at(account.user, token_pk), actor=request.actor)  # noqa: E731
-    return do(request, pk, act, said)
+
+    def act(account: ServiceAccount) -> None:
+        tokens.revoke_token(tokens.token_at(account.user, token_pk), actor=request.actor)
+
+    return do(request, pk, act, _("The token opens nothing any more."))
 
 
 @login_required
@@ -90,7 +93,7 @@ def give_over(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def disable(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Let its tokens open nothing, until it is enabled again."""
-    act: Do = lambda account: service_accounts.disable_account(account, actor=request.actor)  # noqa: E731
+    act = partial(service_accounts.disable_account, actor=request.actor)
     return do(request, pk, act, _("Disabled. Its tokens open nothing until you enable it again."))
 
 
@@ -99,7 +102,7 @@ def disable(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @privileged
 def enable(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Let its tokens open again."""
-    act: Do = lambda account: service_accounts.enable_account(account, actor=request.actor)  # noqa: E731
+    act = partial(service_accounts.enable_account, actor=request.actor)
     return do(request, pk, act, _("Enabled. Its tokens open again until their ends."))
 
 

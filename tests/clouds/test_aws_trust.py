@@ -64,7 +64,7 @@ def test_a_policy_that_pins_provider_audience_and_subject_is_fit() -> None:
         (changed(Condition="anything"), "audience"),
         (changed(Principal="*"), "others"),
         (changed(Principal={"AWS": "arn:aws:iam::123456789012:root"}), "others"),
-        (changed(Principal={**FIT["Statement"][0]["Principal"], "AWS": "*"}), "others"),  # type: ignore[dict-item]
+        (changed(Principal={**FIT["Statement"][0]["Principal"], "AWS": "*"}), "others"),
         (changed(Principal={"Federated": "*"}), "another identity provider"),
         (changed(Principal={"Federated": f"arn:aws:iam::123456789012:oidc-provider/{HOST}-2"}), "another identity"),
         (changed(Principal={"Federated": f"arn:aws:iam::*:oidc-provider/{HOST}"}), "another identity"),

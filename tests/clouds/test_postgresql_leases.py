@@ -25,9 +25,9 @@ def admin_opened(database: str = "postgres") -> "closing[psycopg.Connection[Any]
 
 def opened(given: LeaseGiven) -> "closing[psycopg.Connection[Any]]":
     """As libpq would with the variables that were given."""
-    words = {name.removeprefix("PG").lower(): text.reveal() for name, text in given.env.items()}
+    words: dict[str, Any] = {name.removeprefix("PG").lower(): text.reveal() for name, text in given.env.items()}
     words["dbname"] = words.pop("database")
-    return closing(psycopg.connect(**words, connect_timeout=5, autocommit=True))  # type: ignore[arg-type]
+    return closing(psycopg.connect(**words, connect_timeout=5, autocommit=True))
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,7 @@ def test_every_key_to_a_person_says_what_becomes_of_it_when_she_leaves():
 def hers(market, world):
     """Something of alice's of every kind, by the word of its kind."""
     give(world.alice, "approver", world.web)
+    give(world.alice, "viewer", world.retail)
     resource = market.active("web-1", key="made")
     order = market.place(market.draft("web-2"), key="open")
     stage = Stage.objects.get(approval__subject_id=str(market.place(market.draft("web-3"), key="b", who="dan").pk))
@@ -99,7 +100,7 @@ def hers(market, world):
     stage.save()
     world.web.owner = world.alice
     world.web.save()
-    account = User.objects.create(username="robot", name="robot", kind_of_user="service", owner=world.alice)
+    account = create_service_account(world.retail, "robot", owner=world.alice, actor=world.actor("erin"))
     return {"resource": resource, "order": order, "stage": stage, "scope": world.web, "account": account}
 
 
@@ -143,9 +144,8 @@ def test_each_kind_names_who_is_disabled_and_still_answers_for_something(hers, w
 
 
 def test_what_she_has_in_one_project_is_counted(hers, world):
-    assert count_of(world.alice, world.web) == 4  # the service account holds no role there
-    give(hers["account"], "viewer", world.web)
-    assert count_of(world.alice, world.web) == 5
+    assert count_of(world.alice, world.web) == 4  # the service account lives above it
+    assert count_of(world.alice, world.retail) == 5
     assert count_of(world.alice, world.fleet) == 0
 
 
@@ -192,7 +192,8 @@ def test_a_decision_that_another_could_take_is_not_hers_alone(market, world):
 def test_the_tokens_of_a_service_account_that_work_go_on_and_dead_ones_stay_dead(world):
     give(world.alice, "tenant_admin", world.retail)
     alice = world.actor("alice")
-    robot = create_service_account(world.retail, "robot", actor=alice).user
+    account = create_service_account(world.retail, "robot", actor=alice)
+    robot = account.user
     tomorrow = clock.now() + clock.timedelta(days=1)
     dead = create_token(name="dead", expires=tomorrow, actor=alice, user=robot)[1]
     User.objects.filter(pk=world.alice.pk).update(access_epoch=1)
@@ -200,7 +201,7 @@ def test_the_tokens_of_a_service_account_that_work_go_on_and_dead_ones_stay_dead
     robot = User.objects.get(pk=robot.pk)
     lives = create_token(name="lives", expires=tomorrow, actor=world.actor("alice"), user=robot)[1]
     kind = next(each for each in belongings() if each.name == "account")
-    kind.hand_over(robot, world.dan, instead_of=world.alice, actor=Actor.system())
+    kind.hand_over(account, world.dan, instead_of=world.alice, actor=Actor.system())
     assert actor_by_token(lives, address="", correlation_id="").person_id == world.dan.pk
     assert actor_by_token(dead, address="", correlation_id="") is None
 
