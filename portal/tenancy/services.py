@@ -22,7 +22,7 @@ from portal.notices.services import notify
 from portal.tenancy.models import Quota
 from portal.tenancy.queries import still_in
 from portal.users.actor import Actor
-from portal.users.models import User
+from portal.users.models import User, UserKind
 
 MOST_SHARES = 500
 GOVERNING = ("manage_", "operate_platform", "view_as", "vote")
@@ -272,6 +272,9 @@ def _given(row: Assignment, actor: Actor, cause: Any, *, again: bool = True) -> 
 
 
 def _create(kind: ScopeKind, parent: Scope | None, name: str, **facts: Any) -> Scope:
+    owner: User | None = facts.get("owner")
+    if owner is not None and owner.kind_of_user != UserKind.PERSON:
+        raise Invalid(fields={"owner": [_("Only a person owns a scope.")]})
     inherited = {"currency": parent.currency, "zone": parent.zone, "calendar": parent.calendar} if parent else {}
     name = clean_name(name)
     scope = Scope(scope_kind=kind, parent=parent, name=name, slug=slug_of(name), **{**inherited, **facts})

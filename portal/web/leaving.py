@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from portal.access.guard import permissions_of
 from portal.access.models import Scope
-from portal.core.errors import Invalid, PortalError
+from portal.core.errors import Invalid, NotFound, PortalError
 from portal.identity import leaving as services
 from portal.identity import people
 from portal.identity.forms import LeaveForm
@@ -77,7 +78,9 @@ def leave(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 def leavings(request: HttpRequest) -> HttpResponse:
-    """Who leaves, who left, and what is left without anybody."""
+    """Who leaves, who left, and what is left without anybody; nothing is here for who manages no people."""
+    if people.PERMISSION not in permissions_of(request.actor):
+        raise NotFound
     page = Paginator(services.leavings_visible_to(request.actor), ROWS).get_page(page_number(request))
     context = {"page": page, "orphans": services.orphans(request.actor)[:ROWS]}
     return render(request, "identity/leavings.html", context)

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from portal.access.guard import permissions_of
 from portal.access.queries import scopes_where
-from portal.core.errors import PortalError
+from portal.core.errors import NotFound, PortalError
 from portal.identity.imports_csv import write
 from portal.tenancy import reviews as services
 from portal.tenancy.filters import ReviewItemFilter
@@ -32,7 +33,9 @@ MOST_SAID = 3
 @require_http_methods(["GET", "POST"])
 @privileged
 def reviews(request: HttpRequest) -> HttpResponse:
-    """The reviews of her scopes, and the form to begin one."""
+    """The reviews of her scopes, and the form to begin one; nothing is here for who manages nobody."""
+    if "manage_members" not in permissions_of(request.actor):
+        raise NotFound
     if request.method == "POST":
         form = ReviewForm(places(request), request.POST)
         if form.is_valid():

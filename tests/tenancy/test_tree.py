@@ -12,6 +12,7 @@ from portal.events.models import Event
 from portal.notices.models import Notice
 from portal.tenancy import services
 from portal.users.actor import Actor
+from portal.users.models import User
 
 
 def role(key):
@@ -119,3 +120,10 @@ def test_nobody_shares_what_she_may_not_do(world):
     later = clock.now() + timedelta(days=14)
     with pytest.raises(Forbidden):
         services.share_scope(world.web, world.bob, "place_order", expires=later, actor=world.actor("alice"))
+
+
+def test_a_service_account_owns_no_scope(world):
+    robot = User.objects.create(username="robot", name="robot", kind_of_user="service", owner=world.alice)
+    with pytest.raises(Invalid):
+        services.create_project(world.retail, "Shop", owner=robot, actor=world.actor("erin"))
+    assert not Scope.objects.filter(name="Shop").exists()
