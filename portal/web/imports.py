@@ -19,6 +19,7 @@ from portal.identity.imports_csv import COLUMNS, TEMPLATES, write
 from portal.identity.imports_forms import ImportForm
 from portal.identity.imports_plan import OUTCOMES
 from portal.identity.models import Import, ImportState
+from portal.web.downloads import csv_file
 from portal.web.events import page_number
 from portal.web.live import privileged
 from portal.web.refusals import refuse
@@ -130,10 +131,3 @@ def show(request: HttpRequest, form: ImportForm, *, status: int = 200) -> HttpRe
     page = Paginator(imports.imports_visible_to(request.actor), ROWS).get_page(page_number(request))
     formats = [(kind, ", ".join(columns)) for kind, columns in COLUMNS.items()]
     return render(request, "identity/imports.html", {"page": page, "form": form, "formats": formats}, status=status)
-
-
-def csv_file(name: str, text: str) -> HttpResponse:
-    """A text to take home."""
-    answer = HttpResponse(text, content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer

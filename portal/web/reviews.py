@@ -21,6 +21,7 @@ from portal.tenancy import reviews as services
 from portal.tenancy.filters import ReviewItemFilter
 from portal.tenancy.forms import ReviewForm, VerdictForm
 from portal.tenancy.models import Review
+from portal.web.downloads import csv_file
 from portal.web.events import page_number
 from portal.web.live import privileged
 from portal.web.refusals import refuse
@@ -103,9 +104,7 @@ def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The whole review as CSV."""
     found = services.review_of(request.actor, pk)
     text = write(services.COLUMNS, services.report(found, request.actor))
-    answer = HttpResponse(text, content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="access-review-{found.created_at:%Y-%m-%d}.csv"'
-    return answer
+    return csv_file(f"access-review-{found.created_at:%Y-%m-%d}.csv", text)
 
 
 def show_list(request: HttpRequest, form: ReviewForm, *, status: int = 200) -> HttpResponse:

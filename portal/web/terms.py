@@ -22,6 +22,7 @@ from portal.tenancy import terms
 from portal.tenancy.forms import TermsForm
 from portal.tenancy.models import Terms
 from portal.web.choices import back
+from portal.web.downloads import csv_file
 from portal.web.events import page_number
 from portal.web.refusals import refuse
 
@@ -91,9 +92,7 @@ def accepted(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Who accepted which version and when, as CSV."""
     organization = organization_of(request, pk)
     text = write(("version", "name", "username", "accepted_at"), terms.report(organization))
-    answer = HttpResponse(text, content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="terms-{organization.slug[:60]}.csv"'
-    return answer
+    return csv_file(f"terms-{organization.slug[:60]}.csv", text)
 
 
 def show(

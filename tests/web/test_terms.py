@@ -171,7 +171,10 @@ def test_the_page_publishes_withdraws_and_says_who_accepted(world, signed_in, in
     assert "Erin Test" in in_few_queries(browser, reverse("terms", args=[published.pk])).text
     in_few_queries(browser, url)
     assert browser.post(url, {"text": SECOND, "after": 0}).status_code == 422
-    report = browser.get(page_of(world.nordwind, "scope-terms-accepted")).text
+    Scope.objects.filter(pk=world.nordwind.pk).update(slug="华东")
+    answer = browser.get(page_of(world.nordwind, "scope-terms-accepted"))
+    assert answer["Content-Disposition"] == "attachment; filename*=utf-8''terms-%E5%8D%8E%E4%B8%9C.csv"
+    report = answer.text
     assert "1,'=HYPERLINK(1),alice," in report
     browser.post(page_of(world.nordwind, "scope-terms-withdraw"))
     assert terms.in_force(world.nordwind) is None
