@@ -8,7 +8,8 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 
 from portal.access.guard import holds, permissions_of, scope_ids
 from portal.access.models import Scope, ScopeKind, ScopeState
@@ -27,6 +28,7 @@ ROWS = 50
 MOST_NAMED = 5
 MORE: list[tuple[Any, str, str]] = [
     (gettext_lazy("Groups"), "scope-groups", "view_scope"),
+    (gettext_lazy("Invitations"), "invitations", "manage_members"),
 ]
 MORE_OF_ORGANIZATIONS: list[tuple[Any, str, str]] = [
     (gettext_lazy("Terms of use"), "scope-terms", "manage_terms"),
@@ -69,7 +71,6 @@ def show(
         "opened": list(refused),
         "effect": effect,
         "bars": quota_bars((room, 0) for room in room_in(found)),
-        "has_accounts": holds(actor, "manage_service_accounts", found),
         "seen": scope_ids(actor, "view_scope"),
         "more": more_of(actor, found),
         "left": left[:MOST_NAMED],
@@ -81,9 +82,12 @@ def show(
 
 
 def more_of(actor: Actor, found: Scope) -> list[tuple[Any, str]]:
-    """The pages of its own that she may open: (label, URL name)."""
+    """The pages of its own that she may open: (label, address)."""
     places = MORE if found.parent_id else [*MORE, *MORE_OF_ORGANIZATIONS]
-    return [(label, name) for label, name, permission in places if holds(actor, permission, found)]
+    more = [(label, reverse(name, args=[found.pk])) for label, name, permission in places if holds(actor, permission, found)]
+    if holds(actor, "manage_service_accounts", found):
+        more.append((gettext("Service accounts"), f"{reverse('service-accounts')}?scope={found.pk}"))
+    return more
 
 
 def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
