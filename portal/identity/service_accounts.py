@@ -210,10 +210,10 @@ def tokens_here(account: ServiceAccount) -> QuerySet[Token]:
 
 
 def token_for(actor: Actor, pk: UUID | str) -> Token:
-    """A token of hers, or of a service account that she answers for or manages; or NotFound."""
+    """A token that opens, of hers or of a service account that she answers for or manages; or NotFound."""
     managed = ServiceAccount.objects.visible_to(actor).values("user")
     hers = Q(user=actor.user) | Q(user__owner=actor.user) | Q(user__in=managed)
-    token = Token.objects.filter(hers, pk=pk).select_related("user__owner", "scope").first()
+    token = tokens.opening().filter(hers, pk=pk).select_related("user__owner", "scope").first()
     if token is None:
         raise NotFound
     return token
