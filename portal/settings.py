@@ -221,6 +221,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "identity.sweep_resets": {"task": "identity.sweep_resets", "schedule": 60},
     "identity.sync_due": {"task": "identity.sync_due", "schedule": 300},
     "tenancy.sweep_reviews": {"task": "tenancy.sweep_reviews", "schedule": 900},
+    "tenancy.tell_role_ends": {"task": "tenancy.tell_role_ends", "schedule": 3600},
     "identity.leavings_due": {"task": "identity.leavings_due", "schedule": 300},
     "identity.forget": {"task": "identity.forget", "schedule": 6 * 3600},
     "identity.tell_ends": {"task": "identity.tell_ends", "schedule": 3600},

@@ -128,7 +128,10 @@ class Source(models.TextChoices):
 
 
 class Assignment(Base):
-    """A role for a user or a group on a scope and all below it, from `starts` until `expires`."""
+    """A role for a user or a group on a scope and all below it, from `starts` until `expires`.
+
+    `told_end` is the end that she was told of last.
+    """
 
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="assignments")
     group = models.ForeignKey(Group, models.CASCADE, null=True, blank=True, related_name="assignments")
@@ -136,6 +139,7 @@ class Assignment(Base):
     scope = models.ForeignKey(Scope, models.CASCADE, related_name="assignments")
     starts = models.DateTimeField(null=True, blank=True)
     expires = models.DateTimeField(null=True, blank=True)
+    told_end = models.DateTimeField(null=True, blank=True)
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.MANUAL)
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     approval = models.CharField(max_length=40, blank=True)
@@ -163,10 +167,18 @@ class Assignment(Base):
     def scope_path(self) -> str:
         return str(self.scope.path)
 
+    @property
+    def is_to_come(self) -> bool:
+        return self.starts is not None and self.starts > clock.now()
+
 
 class Share(UserObjectPermissionBase):
-    """A time-boxed exception on one object. A row that guardian alone writes has expired at once."""
+    """A time-boxed exception on one object. A row that guardian alone writes has expired at once.
 
+    `offered` are the permissions that may be shared of such an object: to look and to use, never to govern.
+    """
+
+    offered: ClassVar[tuple[str, ...]] = ()
     expires = models.DateTimeField(default=clock.now)
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     approval = models.CharField(max_length=40, blank=True)
@@ -175,11 +187,20 @@ class Share(UserObjectPermissionBase):
     class Meta(UserObjectPermissionBase.Meta):
         abstract = True
 
+    @property
+    def gives(self) -> Any:
+        """What it lets her do, in words."""
+        return PERMISSIONS.get(self.permission.codename, self.permission.codename)
+
 
 class ScopeShare(Share):
     """One permission on one scope for one person, until a date."""
 
     content_object = models.ForeignKey(Scope, models.CASCADE, related_name="shares")
+    offered = (
+        *("view_scope", "view_offering", "view_order", "view_resource", "view_cost", "view_event"),
+        *("place_order", "operate_resource", "view_secret"),
+    )
 
     class Meta(Share.Meta):
         abstract = False

@@ -7,6 +7,7 @@ from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, Subquery
 
 from portal.access.models import Assignment, Role, Scope, ScopeKind, ScopeState
 from portal.access.resolver import held_by, in_force, paths_of, require, scope_ids
+from portal.core import clock
 from portal.core.errors import NotFound
 from portal.events.models import Event
 from portal.users.actor import Actor
@@ -47,9 +48,13 @@ def projects_where(actor: Actor, permission: str, *, within: Scope) -> Any:
     return projects.filter(path__within=within.path).order_by("name", "pk")
 
 
-def people_of(scope: Scope) -> Any:
-    """Who holds a role at a scope, there or above it, in force now; the assignment names role, place and end."""
-    rows = Assignment.objects.filter(in_force(), scope__path__above=scope.path)
+def people_of(scope: Scope, *, to_come: bool = False) -> Any:
+    """Who holds a role at a scope, there or above it, in force now; the assignment names role, place and end.
+
+    With `to_come` also who will.
+    """
+    lives = Q(expires=None) | Q(expires__gt=clock.now()) if to_come else in_force()
+    rows = Assignment.objects.filter(lives, scope__path__above=scope.path)
     return rows.select_related("user", "group", "role", "scope").order_by("scope__path", "role__name", "user__name", "pk")
 
 

@@ -36,13 +36,17 @@ class ReviewSerializer(Shape[Any]):
 
 
 class ReviewItemSerializer(Shape[Any]):
-    """One role or share under review. `origin`: manual, rule, scim or approval. `verdict`: empty, keep, revoke, or ended where it ended by itself."""
+    """One role or share under review; `about` is what is shared, where that is not the scope.
+
+    `origin`: manual, rule, scim or approval. `verdict`: empty, keep, revoke, or ended where it ended by itself.
+    """
 
     id = serializers.UUIDField()
     holder = serializers.CharField()
     person = PersonSerializer(source="user", allow_null=True)
     gives = serializers.CharField()
     is_share = serializers.BooleanField()
+    about = serializers.CharField()
     scope = NamedSerializer()
     origin = serializers.CharField(source="source")
     since = serializers.DateTimeField()

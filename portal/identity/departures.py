@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.apps import apps
 from django.db.models import Q, QuerySet
 
-from portal.access.models import Assignment, Group, Scope, Share, Source
+from portal.access.models import Assignment, Group, Scope, Source
+from portal.access.shares import tables, within
 from portal.core import clock
 from portal.events.services import event_of, record_all
 from portal.users.actor import Actor
@@ -50,9 +50,6 @@ def end_there(person: User, organization: Scope, *, actor: Actor, cause: Any, en
 def _end_shares(person: User, organization: Scope) -> int:
     """Exceptions for her on whatever lives there, of every app that has such."""
     ended = 0
-    for model in apps.get_models():
-        if issubclass(model, Share):
-            thing: Any = model._meta.get_field("content_object").related_model  # type: ignore[misc]
-            path = "__".join(part for part in ("content_object", thing.scope_lookup, "path__within") if part)
-            ended += model._default_manager.filter(user=person, **{path: organization.path}).delete()[0]
+    for table in tables():
+        ended += table.objects.filter(within(table, organization), user=person).delete()[0]
     return ended

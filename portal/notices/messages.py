@@ -120,6 +120,11 @@ MESSAGES: Mapping[str, Message] = {
         _("%(person)s accepted your invitation to %(label)s"),
         _("%(person)s is %(role)s there from now on."),
     ),
+    "role_ends": Message(
+        _("A role of mine ends soon"),
+        ngettext_lazy("%(role)s in %(label)s ends in %(days)s day", "%(role)s in %(label)s ends in %(days)s days", "days"),
+        _("It ends on %(date)s. Ask an admin there if you need it longer."),
+    ),
     "role_ended": Message(
         _("A role of mine ended"),
         _("You are no longer %(role)s in %(label)s"),
@@ -137,6 +142,17 @@ MESSAGES: Mapping[str, Message] = {
         _("Something was left without an owner"),
         _("Left without an owner in %(label)s: %(things)s"),
         _("Somebody left, and nobody could take it over. The page of her leave lists each thing and says why."),
+    ),
+    "given_over": Message(
+        _("I answer for something from now on"),
+        _("%(label)s is yours to answer for"),
+        _("%(account)s handed it over to you. What is told to its owner is told to you from now on."),
+    ),
+    "taken_over": Message(
+        _("Something of mine was handed over"),
+        _("%(account)s answers for %(label)s now"),
+        _("It was handed over. Your roles there stay as they are."),
+        mail=False,
     ),
     "scope_shared": Message(
         _("Something was shared with me"),

@@ -39,10 +39,10 @@ class ResourceBelongings:
         return ""
 
     @transaction.atomic
-    def hand_over(self, thing: Resource, to: User, *, instead_of: User, actor: Actor) -> None:
+    def hand_over(self, thing: Resource, to: User, *, instead_of: User | None, actor: Actor) -> None:
         rows = Resource.objects.select_for_update(of=("self",)).select_related("project")
         resource = rows.get(pk=thing.pk)
-        if resource.requester_id == instead_of.pk:
+        if resource.requester_id == (instead_of.pk if instead_of else None):
             resource.requester = to
             resource.save(update_fields=["requester"])
             record("provisioning.hand_over", resource, actor=actor, instead_of=instead_of, to=to)

@@ -1,14 +1,8 @@
 """Forms about a resource."""
 
-from typing import Any
-
-from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.guard import holds
-from portal.provisioning.models import Resource
-from portal.tenancy.forms import PersonField, UntilField
-from portal.users.actor import Actor
+from portal.tenancy.share_forms import ShareForm
 
 MAY = {
     "view_resource": _("See it"),
@@ -17,14 +11,7 @@ MAY = {
 }
 
 
-class ShareForm(forms.Form):
-    """A share with one person until a day: of what the actor may do herself."""
+class ResourceShareForm(ShareForm):
+    """A share of a resource, of which one reads plainly what may be done."""
 
-    user = PersonField()
-    permission = forms.ChoiceField(label=_("May"))
-    expires = UntilField()
-
-    def __init__(self, actor: Actor, resource: Resource, data: Any = None) -> None:
-        super().__init__(data)
-        field: Any = self.fields["permission"]
-        field.choices = [(name, MAY[name]) for name in MAY if holds(actor, name, resource)]
+    words = MAY

@@ -152,6 +152,7 @@ class ResourceShare(Share):
     """One permission on one resource for one person, until a date."""
 
     content_object = models.ForeignKey(Resource, models.CASCADE, related_name="shares")
+    offered = ("view_resource", "operate_resource", "view_secret")
 
     class Meta(Share.Meta):
         abstract = False

@@ -12,10 +12,10 @@ from django.db.models.functions import JSONObject
 from portal.access.models import Scope
 from portal.access.resolver import scope_ids
 from portal.clouds.models import Connection
-from portal.core import clock, parcels
+from portal.core import parcels
 from portal.core.errors import NotFound
 from portal.core.journal import OPEN_STATES, StepState
-from portal.provisioning.models import Desired, Lifeline, Resource, ResourceShare, ResourceState, Step, Sync
+from portal.provisioning.models import Desired, Lifeline, Resource, ResourceState, Step, Sync
 from portal.users.actor import Actor
 
 
@@ -109,20 +109,6 @@ def steps_of_each(resources: Iterable[UUID]) -> dict[UUID, list[Step]]:
 def lifelines_of(resource: Resource) -> QuerySet[Lifeline]:
     """Its life, oldest first."""
     return Lifeline.objects.filter(resource=resource).order_by("period")
-
-
-def shares_of(resource: Resource) -> QuerySet[ResourceShare]:
-    """Who may do what with it by a share that holds now, what ends first on top."""
-    live = ResourceShare.objects.filter(content_object=resource, expires__gt=clock.now())
-    return live.select_related("user", "permission").order_by("expires", "pk")
-
-
-def share_of(resource: Resource, pk: int) -> ResourceShare:
-    """One of them, or NotFound."""
-    found = shares_of(resource).filter(pk=pk).select_related("content_object__project").first()
-    if found is None:
-        raise NotFound
-    return found
 
 
 def has_secret_for(actor: Actor, resource: Resource) -> bool:

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -13,15 +12,14 @@ from portal.access.models import Scope
 from portal.catalogue.models import Plan
 from portal.clouds.models import Connection
 from portal.core import clock, parcels, queue
-from portal.core.errors import Conflict, Forbidden, Invalid
+from portal.core.errors import Conflict, Invalid
 from portal.core.journal import OPEN_STATES, StepState
 from portal.events.services import record
 from portal.notices.services import notify
-from portal.provisioning.models import ENDS_SOON, Desired, Resource, ResourceShare, ResourceState, Step
+from portal.provisioning.models import ENDS_SOON, Desired, Resource, ResourceState, Step
 from portal.users.actor import Actor
 from portal.users.models import User
 
-SHARED = ("view_resource", "operate_resource", "view_secret")
 VERBS = ("start", "stop", "restart")
 LASTING = (ResourceState.RUNNING, ResourceState.STOPPED)
 ALIVE = (*LASTING, ResourceState.PLANNED, ResourceState.CREATING, ResourceState.STARTING, ResourceState.STOPPING)
@@ -154,36 +152,6 @@ def sync_connection(connection: Connection, *, actor: Actor) -> None:
     record("provisioning.ask_sync", connection, actor=actor)
     queue.after_commit("clouds.sync_choices", connection.pk)
     queue.after_commit("provisioning.sync", connection.pk)
-
-
-@transaction.atomic
-def share_resource(resource: Resource, user: User, permission: str, *, expires: datetime, actor: Actor) -> ResourceShare:
-    """Let one person do one thing with one resource until a date; shared again, the date is moved."""
-    require(actor, "share_resource", resource)
-    if permission not in SHARED or not holds(actor, permission, resource):
-        raise Forbidden(_("You can share only what you may do yourself."))
-    if expires <= clock.now():
-        raise Invalid(_("A share ends in the future."), fields={"expires": [_("Choose a later day.")]})
-    found = Permission.objects.get(
-        content_type__app_label="provisioning", content_type__model="resource", codename=permission
-    )
-    values = {"expires": expires, "granted_by": actor.user}
-    share: ResourceShare
-    share, _made = ResourceShare.objects.update_or_create(
-        user=user, permission=found, content_object=resource, defaults=values
-    )
-    record("provisioning.share", resource, actor=actor, to=user.pk, permission=permission, expires=expires)
-    notify([user], "scope_shared", target=resource, actor=actor, date=expires.date())
-    return share
-
-
-@transaction.atomic
-def end_share(share: ResourceShare, *, actor: Actor) -> None:
-    """End a share before its date."""
-    resource = share.content_object
-    require(actor, "share_resource", resource)
-    record("provisioning.end_share", resource, actor=actor, to=share.user_id, permission=share.permission.codename)
-    share.delete()
 
 
 @transaction.atomic

@@ -77,9 +77,9 @@ class ScopeBelongings:
         return ""
 
     @transaction.atomic
-    def hand_over(self, thing: Scope, to: User, *, instead_of: User, actor: Actor) -> None:
+    def hand_over(self, thing: Scope, to: User, *, instead_of: User | None, actor: Actor) -> None:
         scope = Scope.objects.select_for_update().get(pk=thing.pk)
-        if scope.owner_id == instead_of.pk:
+        if scope.owner_id == (instead_of.pk if instead_of else None):
             scope.owner = to
             scope.save(update_fields=["owner"])
             record("tenancy.hand_over_scope", scope, actor=actor, instead_of=instead_of, to=to)

@@ -1,7 +1,7 @@
 """Forms about the tree and its people."""
 
 from collections.abc import Iterable
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from portal.access.models import Group, Role, Scope
 from portal.access.queries import roles_for
 from portal.users.models import User, UserKind
+
+LAST_DAY = date(9000, 1, 1)
 
 
 class PersonField(forms.CharField):
@@ -32,15 +34,41 @@ class PersonField(forms.CharField):
         return found[0]
 
 
-class UntilField(forms.DateField):
+class DayField(forms.DateField):
+    """A day, or None; in every zone one that the database can tell of."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"widget": forms.DateInput(attrs={"type": "date"}), **kwargs})
+
+    def clean(self, value: Any) -> Any:
+        day = super().clean(value)
+        if day and day > LAST_DAY:
+            raise forms.ValidationError(_("Choose an earlier day."))
+        return day
+
+
+class UntilField(DayField):
     """A day that something holds through; cleans to its last moment in the reader's zone, or None."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"label": _("Until"), "widget": forms.DateInput(attrs={"type": "date"}), **kwargs})
+        super().__init__(**{"label": _("Until"), **kwargs})
 
     def clean(self, value: Any) -> Any:
         day = super().clean(value)
         return timezone.make_aware(datetime.combine(day, time.max)) if day else None
+
+
+class FromField(DayField):
+    """A day that something begins on; cleans to its first moment in the reader's zone, or None: at once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"label": _("From"), **kwargs})
+
+    def clean(self, value: Any) -> Any:
+        day, today = super().clean(value), timezone.localdate()
+        if day and day < today:
+            raise forms.ValidationError(_("This day is over. Leave it empty to begin at once."))
+        return timezone.make_aware(datetime.combine(day, time.min)) if day and day > today else None
 
 
 class ScopeForm(forms.Form):
@@ -54,6 +82,12 @@ class RenameForm(forms.Form):
     """Another name for a scope."""
 
     name = forms.CharField(label=_("Name"), max_length=120)
+
+
+class HandOverForm(forms.Form):
+    """Who answers for something from now on."""
+
+    to = PersonField(label=_("New owner"))
 
 
 class QuotaForm(forms.Form):
@@ -119,7 +153,8 @@ class RoleForm(forms.Form):
         label=_("Or a group"), queryset=Group.objects.none(), required=False, empty_label=_("A person")
     )
     role = forms.ModelChoiceField(label=_("Role"), queryset=Role.objects.none(), empty_label=None)
-    expires = UntilField(required=False)
+    starts = FromField(required=False, help_text=_("Empty: at once."))
+    expires = UntilField(required=False, help_text=_("Empty: without an end."))
 
     def __init__(self, scope: Scope, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)

@@ -11,21 +11,24 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from portal.access.guard import require, require_fresh, scope_ids
-from portal.access.models import Assignment, Scope, ScopeShare
+from portal.access.models import Assignment, Scope
+from portal.access.resolver import scope_id_of
+from portal.access.shares import key_of, keys_within, live_keys, loaded, share_keyed
 from portal.approvals.eligibility import accounts_holding
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, PortalError
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.tenancy.models import Review, ReviewItem, Verdict
-from portal.tenancy.services import clean_name, end_assignment, end_share
+from portal.tenancy.services import clean_name, end_assignment
+from portal.tenancy.sharing import end_share
 from portal.users.actor import Actor
 from portal.users.models import User
 
 SHORTEST, LONGEST = timedelta(days=1), timedelta(days=180)
 REMINDED = timedelta(days=3)
 LONGEST_REASON = 2000
-COLUMNS = ("who", "account", "holds", "at", "source", "since", "until", "verdict", "reason", "decided_by", "decided_at")
+COLUMNS = ("who", "account", "holds", "of", "at", "source", "since", "until", "verdict", "reason", "decided_by", "decided_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,7 @@ def report(review: Review, actor: Actor) -> Iterator[tuple[object, ...]]:
             item.holder,
             item.user.username if item.user else "",
             item.gives,
+            item.about,
             item.scope.name,
             item.source,
             item.since.isoformat(timespec="seconds"),
@@ -198,15 +202,16 @@ def _listed(review: Review, now: datetime) -> Iterator[ReviewItem]:
             since=row.created_at,
             expires=row.expires,
         )
-    shares = ScopeShare.objects.filter(expires__gt=now, content_object__path__within=review.scope.path)
-    for share in shares.select_related("permission"):
+    for share in loaded(keys_within(review.scope)):
+        thing = share.content_object
         yield ReviewItem(
             review=review,
             is_share=True,
-            thing=str(share.pk),
+            thing=key_of(share),
             user_id=share.user_id,
             gives=share.permission.codename,
-            scope_id=share.content_object_id,
+            about="" if isinstance(thing, Scope) else str(thing),
+            scope_id=scope_id_of(thing),
             since=share.created_at,
             expires=share.expires,
         )
@@ -234,17 +239,17 @@ def _decide(item: ReviewItem, verdict: str, reason: str, actor: Actor) -> None:
 def _revoke(item: ReviewItem, thing: Any, reason: str, actor: Actor) -> None:
     if item.comes_from_elsewhere:
         raise Conflict(_("A rule or SCIM gives this and would give it again: take the person out of the group there."))
-    if isinstance(thing, ScopeShare):
+    if item.is_share:
         end_share(thing, actor=actor)
     else:
         end_assignment(thing, actor=actor, reason=reason)
 
 
-def _thing(item: ReviewItem) -> Assignment | ScopeShare | None:
+def _thing(item: ReviewItem) -> Any:
     """What the item speaks of, while it lives."""
-    model: Any = ScopeShare if item.is_share else Assignment
-    found: Assignment | ScopeShare | None = model.objects.filter(pk=item.thing).first()
-    return found
+    if item.is_share:
+        return share_keyed(item.thing)
+    return Assignment.objects.filter(pk=item.thing).first()
 
 
 def _note_ended(review: Review) -> None:
@@ -256,10 +261,7 @@ def _note_ended(review: Review) -> None:
         str(pk)
         for pk in Assignment.objects.filter(lives, pk__in=_ids(waiting.filter(is_share=False))).values_list("pk", flat=True)
     }
-    shares = {
-        str(pk)
-        for pk in ScopeShare.objects.filter(lives, pk__in=_ids(waiting.filter(is_share=True))).values_list("pk", flat=True)
-    }
+    shares = live_keys(_ids(waiting.filter(is_share=True)))
     gone = [item.pk for item in waiting if item.thing not in (shares if item.is_share else roles)]
     ReviewItem.objects.filter(pk__in=gone).update(verdict=Verdict.ENDED, decided_at=now)
 

@@ -1,11 +1,10 @@
-"""Create, rename and close what is in the tree; give and end roles and shares; set quotas."""
+"""Create, rename and close what is in the tree; give and end roles; set quotas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.text import slugify
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.access.guard import permissions_at, require, require_fresh
-from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeShare, ScopeState
+from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeState
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, Refused
 from portal.events.models import Event
@@ -24,7 +23,6 @@ from portal.tenancy.queries import still_in
 from portal.users.actor import Actor
 from portal.users.models import User, UserKind
 
-MOST_SHARES = 500
 GOVERNING = ("manage_", "operate_platform", "view_as", "vote")
 
 
@@ -222,35 +220,6 @@ def end_assignment(assignment: Assignment, *, actor: Actor, reason: str = "") ->
         notify([assignment.user], "role_ended", target=assignment.scope, actor=actor, role=str(assignment.role))
     assignment.delete()
     actor.forget()
-
-
-@transaction.atomic
-def share_scope(scope: Scope, user: User, permission: str, *, expires: datetime, actor: Actor) -> ScopeShare:
-    """Let one person do one thing at one scope until a date. Shared again, the date is moved."""
-    require(actor, "share_resource", scope)
-    if permission not in permissions_at(actor, scope.path) and not actor.is_system:
-        raise Forbidden(_("You can share only what you may do yourself."))
-    if expires <= clock.now():
-        raise Invalid(_("A share ends in the future."), fields={"expires": [_("Choose a later day.")]})
-    live = ScopeShare.objects.filter(user=user, expires__gt=clock.now())
-    if live.count() >= MOST_SHARES:
-        raise Refused(_("She holds %(most)s shares already. Give her a role instead.") % {"most": MOST_SHARES})
-    found = Permission.objects.get(content_type__app_label="access", content_type__model="scope", codename=permission)
-    values = {"expires": expires, "granted_by": actor.user}
-    share: ScopeShare
-    share, _created = ScopeShare.objects.update_or_create(user=user, permission=found, content_object=scope, defaults=values)
-    record("tenancy.share_scope", scope, actor=actor, to=str(user.pk), permission=permission, expires=expires)
-    notify([user], "scope_shared", target=scope, actor=actor, date=expires.date())
-    return share
-
-
-@transaction.atomic
-def end_share(share: ScopeShare, *, actor: Actor) -> None:
-    """End a share before its date."""
-    require(actor, "share_resource", share.content_object)
-    detail = {"to": str(share.user_id), "permission": share.permission.codename}
-    record("tenancy.end_share", share.content_object, actor=actor, **detail)
-    share.delete()
 
 
 @transaction.atomic

@@ -1,11 +1,11 @@
-"""Timed work of tenancy: mails of invitations, and access reviews whose day comes."""
+"""Timed work of tenancy: mails of invitations, access reviews whose day comes, roles that end."""
 
 from uuid import UUID
 
 from celery import shared_task
 
 from portal.core import clock, queue
-from portal.tenancy import invitation_mail, reviews
+from portal.tenancy import invitation_mail, reviews, role_ends
 from portal.users.actor import Actor
 
 BATCH = 200
@@ -29,3 +29,9 @@ def sweep_reviews() -> None:
     for pk in reviews.due_reviews(now).values_list("pk", flat=True)[:BATCH]:
         reviews.close_overdue(pk, actor=actor)
     reviews.remind(now, actor=actor)
+
+
+@shared_task(name="tenancy.tell_role_ends", soft_time_limit=60, time_limit=90)
+def tell_role_ends() -> None:
+    """Tell of roles that end within a week; told twice it is told once."""
+    role_ends.tell_role_ends(actor=Actor.system())

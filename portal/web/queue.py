@@ -30,6 +30,7 @@ JOBS: dict[str, Any] = {
     "approvals.expire": gettext_lazy("End or raise decisions that are overdue"),
     "provisioning.tell_ends": gettext_lazy("Tell of resources that end within a week"),
     "tenancy.sweep_reviews": gettext_lazy("Close access reviews whose day has passed, and remind of them"),
+    "tenancy.tell_role_ends": gettext_lazy("Tell of roles that end within a week"),
     "identity.forget": gettext_lazy("Close sessions that nobody came back to"),
     "identity.tell_ends": gettext_lazy("Tell of tokens that end soon, and of service accounts without an owner"),
     "api.forget": gettext_lazy("Forget the answers kept for Idempotency-Key"),

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access.guard import holds, require
 from portal.access.queries import events_visible_to
+from portal.access.shares import share_of, shares_of
 from portal.clouds.labels import cause_of
-from portal.core.errors import Conflict, Invalid, NotFound, Refused
+from portal.core.errors import Conflict, Invalid, NotFound, PortalError, Refused
 from portal.core.models import new_id
 from portal.orders.drafts import ItemDraft
 from portal.orders.forms import EndForm
@@ -23,16 +24,17 @@ from portal.orders.models import Action
 from portal.orders.queries import end_of
 from portal.orders.services import place_order
 from portal.provisioning import services
-from portal.provisioning.forms import ShareForm
+from portal.provisioning.forms import ResourceShareForm
 from portal.provisioning.models import Resource
 from portal.provisioning.queries import (
     has_secret_for,
     lifelines_of,
     resource_visible_to,
-    share_of,
-    shares_of,
     steps_of,
 )
+from portal.tenancy import owning, sharing
+from portal.tenancy.forms import HandOverForm
+from portal.tenancy.owning import may_hand_over
 from portal.users.actor import Actor
 from portal.web import resource_facts, resource_story
 from portal.web.live import look_again, privileged
@@ -124,13 +126,13 @@ def share(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Let one person do one thing with it until a day."""
     found = resource_visible_to(request.actor, pk)
     require(request.actor, "share_resource", found)
-    form = ShareForm(request.actor, found, request.POST)
+    form = ResourceShareForm(request.actor, found, request.POST)
     if not form.is_valid():
         return show(request, found, form=form, status=422)
     given = form.cleaned_data
     try:
-        services.share_resource(found, given["user"], given["permission"], expires=given["expires"], actor=request.actor)
-    except Invalid as error:
+        sharing.share(found, given["user"], given["permission"], expires=given["expires"], actor=request.actor)
+    except PortalError as error:
         refuse(form, error)
         return show(request, found, form=form, status=422)
     messages.success(request, _("Shared with %(person)s.") % {"person": given["user"]})
@@ -143,9 +145,27 @@ def end_share(request: HttpRequest, pk: uuid.UUID, share_pk: int) -> HttpRespons
     """End a share before its day; ended already, nothing changes."""
     found = resource_visible_to(request.actor, pk)
     shared = share_of(found, share_pk)
-    services.end_share(shared, actor=request.actor)
+    sharing.end_share(shared, actor=request.actor)
     messages.success(request, _("%(person)s no longer has it shared. To undo, share it again.") % {"person": shared.user})
     return redirect(f"{found_url(found)}#shares")
+
+
+@login_required
+@require_POST
+@privileged
+def hand_over(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Another person answers for it: said by who shares it, or by its owner herself."""
+    found = resource_visible_to(request.actor, pk)
+    form = HandOverForm(request.POST, auto_id="owner-%s")
+    if form.is_valid():
+        try:
+            owning.hand_over(found, form.cleaned_data["to"], actor=request.actor)
+        except PortalError as error:
+            refuse(form, error)
+        else:
+            messages.success(request, _("%(person)s answers for it from now on.") % {"person": form.cleaned_data["to"]})
+            return redirect("resource", pk)
+    return show(request, found, owner_form=form, status=422)
 
 
 def act(request: HttpRequest, pk: uuid.UUID, do: Act) -> HttpResponse:
@@ -163,7 +183,8 @@ def show(
     request: HttpRequest,
     found: Resource,
     *,
-    form: ShareForm | None = None,
+    form: ResourceShareForm | None = None,
+    owner_form: HandOverForm | None = None,
     secret: str | None = None,
     is_secret_gone: bool = False,
     status: int = 200,
@@ -174,9 +195,9 @@ def show(
         **living(request.actor, found),
         "secret": secret,
         "is_secret_gone": is_secret_gone,
-        "may_share": may_share,
         "shares": shares_of(found) if may_share else [],
-        "form": form or (ShareForm(request.actor, found) if may_share else None),
+        "form": form or (ResourceShareForm(request.actor, found) if may_share else None),
+        "owner_form": owner_form or (HandOverForm(auto_id="owner-%s") if may_hand_over(request.actor, found) else None),
     }
     return render(request, PAGE, context, status=status)
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -9,15 +10,18 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from portal.access.guard import require
 from portal.access.models import Scope
 from portal.access.queries import assignment_at, scope_for
+from portal.core import clock
 from portal.core.errors import Invalid, PortalError
-from portal.tenancy import services
-from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
+from portal.tenancy import owning, services
+from portal.tenancy.forms import HandOverForm, QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.tenancy.queries import count_of
 from portal.users.actor import Actor
 from portal.web.effects import effect_of_giving
@@ -60,12 +64,27 @@ def rename(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@privileged
+def hand_over(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Another owner: who manages the place says so, or its owner herself."""
+
+    def give(found: Scope, given: dict[str, Any], actor: Actor) -> None:
+        owning.hand_over(found, given["to"], actor=actor)
+        messages.success(request, _("%(person)s answers for it from now on.") % {"person": given["to"]})
+
+    return act(request, pk, "owner", "view_scope", HandOverForm(request.POST, auto_id="owner-%s"), give)
+
+
+@login_required
+@require_POST
 def close(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Close it, if nothing is in it any more."""
     found = scope_for(request.actor, pk)
-    form = forms.Form(request.POST)
-    do: Do = lambda found, _given, actor: services.close_scope(found, actor=actor)  # noqa: E731
-    return act(request, pk, "close", services.manages(found), form, do)
+
+    def do(found: Scope, _given: dict[str, Any], actor: Actor) -> Scope:
+        return services.close_scope(found, actor=actor)
+
+    return act(request, pk, "close", services.manages(found), forms.Form(request.POST), do)
 
 
 @login_required
@@ -75,9 +94,13 @@ def give_role(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Give a person or a group a role here, until a day or without an end."""
 
     def give(found: Scope, given: dict[str, Any], actor: Actor) -> None:
-        services.assign_role(given["principal"], given["role"], found, expires=given["expires"], actor=actor)
+        times = {"starts": given["starts"], "expires": given["expires"]}
+        services.assign_role(given["principal"], given["role"], found, **times, actor=actor)
         said = _("%(person)s is %(role)s here from her next click on.")
-        messages.success(request, said % {"person": given["principal"], "role": given["role"]})
+        if given["starts"]:
+            said = _("%(person)s is %(role)s here from %(day)s on.")
+        day = date_format(timezone.localtime(given["starts"]), "DATE_FORMAT") if given["starts"] else ""
+        messages.success(request, said % {"person": given["principal"], "role": given["role"], "day": day})
 
     form = RoleForm(scope_for(request.actor, pk), request.POST, auto_id="role-%s")
     if "look" in request.POST:
@@ -93,7 +116,8 @@ def look(request: HttpRequest, pk: uuid.UUID, form: RoleForm) -> HttpResponse:
         return show(request, found, status=422, role=form)
     given = form.cleaned_data
     try:
-        effect = effect_of_giving(given["principal"], given["role"], found, expires=given["expires"], actor=request.actor)
+        times = {"starts": given["starts"], "expires": given["expires"]}
+        effect = effect_of_giving(given["principal"], given["role"], found, **times, actor=request.actor)
     except PortalError as error:
         refuse(form, error)
         return show(request, found, status=422, role=form)
@@ -121,11 +145,17 @@ def end_role(request: HttpRequest, pk: uuid.UUID, assignment_pk: uuid.UUID) -> H
         "name": str(assignment.user or assignment.group),
         "role": str(assignment.role_id),
         "role_name": str(assignment.role),
-        "expires": assignment.expires.date().isoformat() if assignment.expires else "",
+        "starts": day_of(assignment.starts),
+        "expires": day_of(assignment.expires),
         "has": count_of(assignment.user, found) if assignment.user else 0,
         "person": str(assignment.user_id or ""),
     }
     return redirect("scope", pk)
+
+
+def day_of(at: datetime | None) -> str:
+    """The day in the reader's zone, as a field of the form takes it; empty for a moment that is over, or for none."""
+    return timezone.localdate(at).isoformat() if at and at > clock.now() else ""
 
 
 @login_required

@@ -15,7 +15,8 @@ from portal.access.guard import holds, permissions_of, scope_ids
 from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.access.queries import events_visible_to, people_of, scope_for, scopes_with_people
 from portal.identity.people import manages_people_in
-from portal.tenancy.forms import QuotaForm, RenameForm, RoleForm, ScopeForm
+from portal.tenancy.forms import HandOverForm, QuotaForm, RenameForm, RoleForm, ScopeForm
+from portal.tenancy.owning import may_hand_over
 from portal.tenancy.queries import still_in
 from portal.tenancy.quotas import room_in
 from portal.tenancy.services import manages
@@ -28,6 +29,7 @@ ROWS = 50
 MOST_NAMED = 5
 MORE: list[tuple[Any, str, str]] = [
     (gettext_lazy("Groups"), "scope-groups", "view_scope"),
+    (gettext_lazy("Shares"), "scope-shares", "share_resource"),
     (gettext_lazy("Invitations"), "invitations", "manage_members"),
 ]
 MORE_OF_ORGANIZATIONS: list[tuple[Any, str, str]] = [
@@ -58,7 +60,7 @@ def show(
     role in them would do.
     """
     actor: Actor = request.actor
-    page = Paginator(people_of(found), ROWS).get_page(page_number(request))
+    page = Paginator(people_of(found, to_come=True), ROWS).get_page(page_number(request))
     recent = events_visible_to(actor).filter(scope_path__within=found.path)[:10]
     allowed = forms_for(actor, found)
     left = still_in(found) if "close" in allowed else []
@@ -104,6 +106,8 @@ def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
     if manages(found) in may:
         allowed["rename"] = RenameForm(auto_id="rename-%s", initial={"name": found.name})
         allowed["close"] = forms.Form()
+    if may_hand_over(actor, found):
+        allowed["owner"] = HandOverForm(auto_id="owner-%s")
     if "manage_members" in may:
         allowed["role"] = RoleForm(found, auto_id="role-%s")
     if "manage_quotas" in may:

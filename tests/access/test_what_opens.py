@@ -25,7 +25,7 @@ from portal.metering.services import meter_now, request_export, set_budget
 from portal.orders.services import place_order
 from portal.pricing.services import set_price
 from portal.provisioning.services import operate, rotate_secret
-from portal.tenancy import custom_roles, services, terms
+from portal.tenancy import custom_roles, services, sharing, terms
 from portal.users.actor import Actor, Auth
 from tests.access import fabric
 from tests.cast import person
@@ -101,7 +101,7 @@ class Stall:
         rotate_secret(self.market.database_made, actor=actor)
 
     def share_resource(self, actor):
-        services.share_scope(self.world.web, self.world.bob, "view_scope", expires=clock.now() + SOON, actor=actor)
+        sharing.share(self.world.web, self.world.bob, "view_scope", expires=clock.now() + SOON, actor=actor)
 
     def view_connection(self, actor):
         self.see(actor, self.market.aws)

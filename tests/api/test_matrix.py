@@ -16,6 +16,7 @@ from portal.notices.services import notify
 from portal.tenancy.custom_roles import create_role, edition_of
 from portal.tenancy.models import ReviewItem
 from portal.tenancy.reviews import start_review
+from portal.tenancy.sharing import share
 from tests.identity.upstream import oidc as provider_of
 
 WEEK = timedelta(days=7)
@@ -47,6 +48,7 @@ def things(market, world):
         "assignment_pk": world.alice.assignments.get().pk,
         "user_pk": world.alice.pk,
         "viewer": Role.objects.get(key="viewer").pk,
+        "share_pk": share(world.web, world.bob, "view_cost", expires=clock.now() + WEEK, actor=world.actor("erin")).pk,
         "review": start_review(world.retail, "Autumn", due=clock.now() + WEEK, actor=world.actor("erin")).pk,
         "identity-provider": provider_of(world).pk,
         "service-account": create_service_account(world.web, "ci", owner=world.alice, actor=world.actor("erin")).pk,
@@ -103,6 +105,11 @@ ACTS = [
     ("DELETE", "roles/{role}/", "nothing", {"erin"}, 204),
     ("POST", "scopes/{web}/roles/", "assignment", {"erin"}, 201),
     ("DELETE", "scopes/{web}/roles/{assignment_pk}/", "nothing", {"erin"}, 204),
+    ("POST", "scopes/{web}/shares/", "share", {"erin"}, 201),
+    ("DELETE", "scopes/{web}/shares/{share_pk}/", "nothing", {"erin"}, 204),
+    ("PUT", "scopes/{web}/owner/", "owner", {"erin"}, 200),
+    ("POST", "resources/{resource}/shares/", "share", {"erin"}, 201),
+    ("PUT", "resources/{resource}/owner/", "owner", {"alice", "erin"}, 200),
     ("POST", "scopes/{web}/groups/", "name", {"erin"}, 201),
     ("PUT", "groups/{group}/", "name", {"erin"}, 200),
     ("POST", "groups/{group}/members/", "member", {"erin"}, 200),
@@ -156,6 +163,8 @@ def body_of(name, market, things):
             "seen": edition_of(Role.objects.get(pk=things["role"])),
         },
         "assignment": {"person": "dave", "role": str(things["viewer"]), "expires": (clock.now() + WEEK).isoformat()},
+        "share": {"person": "bob", "permission": "view_resource", "expires": (clock.now() + WEEK).isoformat()},
+        "owner": {"owner": "dave"},
         "name": {"name": "Readers"},
         "member": {"person": "bob"},
         "leave": {"reason": "She leaves.", "on": (clock.now() + WEEK).date().isoformat()},
@@ -231,7 +240,7 @@ def test_every_address_with_an_id_is_nothing_to_another_organization(caller, mar
     bodies = [body_of(name, market, things) for name in ("nothing", "quote", "vote", "stop", "credentials", "budget")]
     for path, methods in paths.items():
         address = path.removeprefix("/api/").replace("{id}", str(ids[path.split("/")[2]]))
-        for name in ("assignment_pk", "user_pk"):
+        for name in ("assignment_pk", "user_pk", "share_pk"):
             address = address.replace(f"{{{name}}}", str(things[name]))
         address += "?project=" + str(things["web"]) if path.endswith("/options/") else ""
         for method in methods:

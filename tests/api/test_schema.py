@@ -33,7 +33,7 @@ def test_every_address_is_in_it_and_every_operation_says_how_it_fails(caller):
     found = next(each for each in get_resolver().url_patterns if str(each.pattern) == "api/").url_patterns
     left_out = {"schema/", "docs/", "problems/<slug:code>/", ""}
     known = [f"/api/{each.pattern}" for each in found if str(each.pattern) not in left_out]
-    paths = {re.sub(r"<uuid:(\w+)>", r"{\1}", path).replace("{pk}", "{id}") for path in known}
+    paths = {re.sub(r"<(?:uuid|int):(\w+)>", r"{\1}", path).replace("{pk}", "{id}") for path in known}
     assert {path.replace("{pk}", "{id}") for path in document["paths"]} == paths
     for operation in operations(document):
         assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
@@ -56,6 +56,8 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "reviews_start": False,
         "roles_create": False,
         "assignments_create": False,
+        "scope_shares_create": False,
+        "resource_shares_create": False,
         "groups_create": False,
         "tokens_create": False,
         "tokens_rotate": False,

@@ -19,7 +19,7 @@ from portal.identity.tokens import actor_by_token, create_token
 from portal.notices.models import Notice
 from portal.provisioning.models import Resource
 from portal.tenancy.belongings import belongings
-from portal.tenancy.services import share_scope
+from portal.tenancy.sharing import share
 from portal.users.actor import NEVER, Actor
 from portal.users.models import User
 from tests.cast import give, person, project
@@ -171,7 +171,7 @@ def test_the_second_click_changes_nothing(hers, world):
 def test_of_two_organizations_she_leaves_one_and_keeps_her_account(hers, world):
     give(world.alice, "viewer", world.other_project)
     expires = clock.now() + timedelta(days=1)
-    share_scope(world.fleet, world.alice, "view_scope", expires=expires, actor=Actor.system())
+    share(world.fleet, world.alice, "view_scope", expires=expires, actor=Actor.system())
     done = go(world)
     assert done.ended["disabled"] is False
     assert User.objects.get(pk=world.alice.pk).is_active

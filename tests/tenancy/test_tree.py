@@ -104,24 +104,6 @@ def test_the_last_admin_of_an_organization_stays(world):
     services.end_assignment(own, actor=world.actor("carol"))
 
 
-def test_a_share_lets_one_person_do_one_thing_until_a_date(world):
-    later = clock.now() + timedelta(days=14)
-    services.assign_role(world.dave, role("tenant_admin"), world.retail, actor=world.actor("erin"))
-    share = services.share_scope(world.web, world.mallory, "view_resource", expires=later, actor=world.actor("dave"))
-    assert resolver.holds(world.actor("mallory"), "view_resource", world.web)
-    assert not resolver.holds(world.actor("mallory"), "place_order", world.web)
-    with clock.travel(later):
-        assert not resolver.holds(world.actor("mallory"), "view_resource", world.web)
-    services.end_share(share, actor=world.actor("dave"))
-    assert not resolver.holds(world.actor("mallory"), "view_resource", world.web)
-
-
-def test_nobody_shares_what_she_may_not_do(world):
-    later = clock.now() + timedelta(days=14)
-    with pytest.raises(Forbidden):
-        services.share_scope(world.web, world.bob, "place_order", expires=later, actor=world.actor("alice"))
-
-
 def test_a_service_account_owns_no_scope(world):
     robot = User.objects.create(username="robot", name="robot", kind_of_user="service", owner=world.alice)
     with pytest.raises(Invalid):

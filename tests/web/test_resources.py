@@ -11,7 +11,6 @@ from portal.events.models import Event
 from portal.orders.models import Order
 from portal.provisioning.forms import MAY
 from portal.provisioning.models import Resource, ResourceShare, ResourceState, Step
-from portal.provisioning.services import SHARED
 from portal.tenancy import services as tenancy
 from tests.cast import give
 
@@ -334,7 +333,7 @@ def test_who_may_not_share_is_refused(market, signed_in, server):
 
 
 def test_a_tenant_admin_may_share_all_that_the_form_names(market, signed_in, server):
-    assert set(MAY) == set(SHARED)
+    assert set(MAY) == set(ResourceShare.offered)
     role = market.world.erin.assignments.get().role.__class__.objects.get(key="tenant_admin")
     tenancy.assign_role(market.world.dave, role, market.world.retail, actor=market.world.actor("erin"))
     page = text(signed_in("dave").get(url(server)))
@@ -346,3 +345,16 @@ def test_the_story_tells_who_asked_and_what_the_cloud_did(market, signed_in):
     page = text(signed_in("alice").get(url(resource)))
     for words in ("Its making began", "set off by Bob Test", "Make it in the cloud", "What is counted", "Active"):
         assert words in page
+
+
+def test_who_answers_for_it_hands_it_over_on_its_page(market, signed_in, server):
+    assert "Hand it over" in text(signed_in("alice").get(url(server)))
+    assert "Hand it over" not in text(signed_in("bob").get(url(server)))
+    refused = signed_in("alice").post(url(server, "owner"), {"to": "mallory"})
+    assert refused.status_code == 422
+    assert 'value="mallory"' in text(refused)
+    said = signed_in("alice").post(url(server, "owner"), {"to": "dave"}, follow=True)
+    assert "answers for it from now on" in text(said)
+    server.refresh_from_db()
+    assert server.requester.username == "dave"
+    assert signed_in("mallory").post(url(server, "owner"), {"to": "mallory"}).status_code == 404

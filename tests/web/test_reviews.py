@@ -12,7 +12,7 @@ from portal.core import clock
 from portal.core.errors import Conflict, Invalid, NotFound
 from portal.events.models import Event
 from portal.notices.models import Notice
-from portal.tenancy import reviews, tasks
+from portal.tenancy import reviews, sharing, tasks
 from portal.tenancy.models import Review, ReviewItem
 from portal.users.actor import Actor
 from portal.users.models import User
@@ -75,6 +75,22 @@ def test_what_is_revoked_holds_no_more_and_what_is_kept_stays(world, review):
 def test_a_share_is_revoked_too(world, review):
     assert reviews.decide([item(review, "alice", "view_cost")], "revoke", reason="done", actor=world.actor("erin")) == []
     assert not ScopeShare.objects.exists()
+
+
+def test_a_share_of_a_resource_is_listed_with_it_and_revoked(world, market):
+    server = market.active("web-1", key="made")
+    given = {"expires": clock.now() + timedelta(days=3), "actor": world.actor("erin")}
+    sharing.share(server, world.mallory, "view_resource", **given)
+    review = reviews.start_review(world.web, "Autumn", due=clock.now() + timedelta(days=9), actor=world.actor("erin"))
+    found = ReviewItem.objects.get(review=review, is_share=True)
+    assert (found.about, found.gives, found.scope, found.thing) == (
+        "web-1",
+        "view_resource",
+        world.web,
+        f"resource:{server.shares.get().pk}",
+    )
+    assert reviews.decide([found], "revoke", reason="done", actor=world.actor("erin")) == []
+    assert not server.shares.exists()
 
 
 def test_nobody_reviews_her_own_nor_what_comes_from_elsewhere_nor_the_last_admin(world, review):
@@ -200,7 +216,7 @@ def test_the_page_begins_one_and_gives_the_record(world, signed_in):
     assert browser.post(reverse("reviews"), given).status_code == 422
     text = browser.get(reverse("review-report", args=[review.pk])).text
     assert text.splitlines()[0].lstrip("\ufeff").split(",") == list(reviews.COLUMNS)
-    assert "Bob Test,bob,Approver,Retail,manual," in text
+    assert "Bob Test,bob,Approver,,Retail,manual," in text
 
 
 def test_who_manages_a_part_sees_and_decides_that_part(world, review, signed_in):

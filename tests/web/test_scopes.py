@@ -258,3 +258,52 @@ def test_a_quota_that_is_none_is_refused_with_what_was_typed(world, signed_in, f
     assert answer.status_code == 422
     assert ('value="servers"' if "limit" in fields else 'value="7"') in text(answer)
     assert not Quota.objects.exists()
+
+
+def test_a_place_is_handed_over_on_its_page(world, signed_in):
+    address = f"/scopes/{world.web.pk}/"
+    page = text(signed_in("erin").get(address))
+    assert "Name an owner" in page
+    refused = signed_in("erin").post(f"{address}owner/", {"to": "mallory"})
+    assert refused.status_code == 422
+    assert "has no role in web that shows it" in text(refused)
+    assert 'value="mallory"' in text(refused)
+    said = signed_in("erin").post(f"{address}owner/", {"to": "alice"}, follow=True)
+    assert "answers for it from now on" in text(said)
+    assert "owned by Alice Test" in text(said)
+    assert "Hand over" in text(signed_in("alice").get(address))
+    assert "Hand over" not in text(signed_in("bob").get(address))
+    assert signed_in("bob").post(f"{address}owner/", {"to": "bob"}).status_code == 422
+    assert signed_in("mallory").post(f"{address}owner/", {"to": "mallory"}).status_code == 404
+
+
+def test_a_role_may_begin_on_a_day_to_come(world, signed_in):
+    address, erin = f"/scopes/{world.web.pk}/", signed_in("erin")
+    day = (clock.now() + timedelta(days=5)).date()
+    sent = {"username": "carol", "role": role("viewer").pk, "starts": day.isoformat()}
+    assert "From" in text(erin.post(f"{address}roles/", {**sent, "look": "1"}))
+    said = text(erin.post(f"{address}roles/", sent, follow=True))
+    assert "is Viewer here from" in said
+    assert "begins" in said
+    given = Assignment.objects.get(user=world.carol, scope=world.web)
+    assert given.starts.date() == day
+    gone = text(erin.post(f"{address}roles/{given.pk}/end/", follow=True))
+    assert f'name="starts" value="{day.isoformat()}"' in gone
+
+
+@pytest.mark.parametrize(
+    ("starts", "expires", "status"),
+    [
+        ("2020-01-01", "", 422),
+        ("soon", "", 422),
+        ("9999-12-31", "", 422),
+        ("", "9999-12-31", 422),
+        ("2999-12-31", "", 302),
+        ("2999-02-01", "2999-01-01", 422),
+        ("today", "", 302),
+    ],
+)
+def test_a_beginning_is_a_day_before_the_end(world, signed_in, starts, expires, status):
+    starts = clock.now().date().isoformat() if starts == "today" else starts
+    sent = {"username": "carol", "role": role("viewer").pk, "starts": starts, "expires": expires}
+    assert signed_in("erin").post(f"/scopes/{world.web.pk}/roles/", sent).status_code == status

@@ -56,7 +56,7 @@ class Verdict(models.TextChoices):
 
 class ReviewItem(Base):
     """One role or share under review; frozen, so that the record outlives it. `verdict` is empty while nobody decided, and
-    `ended` where it ended by itself meanwhile.
+    `ended` where it ended by itself meanwhile; `about` what is shared, where that is not the scope.
     """
 
     review = models.ForeignKey(Review, models.CASCADE, related_name="items")
@@ -65,6 +65,7 @@ class ReviewItem(Base):
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     group = models.CharField(max_length=120, blank=True)
     gives = models.CharField(max_length=120)
+    about = models.CharField(max_length=200, blank=True)
     scope = models.ForeignKey(Scope, models.PROTECT, related_name="+")
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.MANUAL)
     since = models.DateTimeField()
