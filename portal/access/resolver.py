@@ -14,6 +14,7 @@ from portal.users.actor import Actor, Narrowing
 
 Reach = Literal["down", "up"]
 Grants = list[tuple[str, frozenset[str]]]
+ACTS_OF_VIEWING = frozenset({"view_secret", "view_as"})
 
 
 def require(actor: Actor, permission: str, thing: Any) -> None:
@@ -31,8 +32,10 @@ def require(actor: Actor, permission: str, thing: Any) -> None:
 
 
 def may_now(actor: Actor, permission: str) -> bool:
-    """Whether the permission is one of looking, or she acts as herself: who looks as another person writes nothing."""
-    return not actor.viewed_as_by or permission.startswith("view_")
+    """Whether the permission is one of looking, or she acts as herself: who looks as another person writes nothing, and takes
+    no secret, though the names of such permissions begin with view_, too.
+    """
+    return not actor.viewed_as_by or (permission.startswith("view_") and permission not in ACTS_OF_VIEWING)
 
 
 def holds(actor: Actor, permission: str, thing: Any) -> bool:

@@ -128,8 +128,7 @@ def take_secret(resource: Resource, *, actor: Actor) -> str | None:
 @transaction.atomic
 def retry_resource(resource: Resource, *, actor: Actor) -> Resource:
     """Try again what failed, as a new step. For who may operate it, and for operators of the platform."""
-    if not holds(actor, "operate_platform", resource):
-        require(actor, "operate_resource", resource)
+    require(actor, "operate_platform" if holds(actor, "operate_platform", resource) else "operate_resource", resource)
     resource = _locked(resource)
     if not resource.error:
         return resource
