@@ -10,6 +10,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle
 
+from portal.core.errors import Forbidden
 from portal.identity import consent
 from portal.identity.services import check_live
 from portal.identity.sessions import address_of
@@ -50,12 +51,14 @@ class BearerToken(BaseAuthentication):
 
 
 class Session(SessionAuthentication):
-    """The session of a page; what it writes needs the page's CSRF token."""
+    """The session of a page; what it writes needs the page's CSRF token. Who looks as another person looks at pages alone."""
 
     def authenticate(self, request: Request) -> tuple[User, Actor] | None:
         actor = getattr(http_of(request), "actor", None)
         if not isinstance(actor, Actor):
             return None
+        if actor.viewed_as_by:
+            raise Forbidden(_("Looking as another person shows pages, not the API. Stop looking to call it as yourself."))
         self.enforce_csrf(request)
         if consent.is_asked(http_of(request), actor):
             raise PermissionDenied(_("New terms of use wait for you. Open the portal and read them."))

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.guard import permissions_of
+from portal.access.models import Scope
 from portal.access.permissions import PERMISSIONS
 from portal.core import clock
 from portal.identity.reading import zones
@@ -60,6 +61,22 @@ class ReadingForm(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["language"].choices = [("", _("As the browser asks for")), *settings.LANGUAGES]
         fields["zone"].choices = [(name, name.replace("_", " ")) for name in zones()]
+
+
+class LookForm(forms.Form):
+    """Why somebody looks at an organization as a person sees it."""
+
+    organization = forms.ChoiceField(label=_("Organization"))
+    reason = forms.CharField(
+        label=_("Why"), max_length=2000, help_text=_("She is told who looked and why; it is kept with the event.")
+    )
+
+    def __init__(self, organizations: list[Scope], data: Any = None) -> None:
+        super().__init__(data)
+        chosen: Any = self.fields["organization"]
+        chosen.choices = [(str(each.pk), each.name) for each in organizations]
+        if len(organizations) == 1:
+            chosen.widget, chosen.initial = forms.HiddenInput(), str(organizations[0].pk)
 
 
 class TokenForm(forms.Form):

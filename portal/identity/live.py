@@ -18,15 +18,16 @@ OVER = "invalid_grant"  # ended, logged out, disabled, deleted, too old: Keycloa
 
 
 def stands(actor: Actor) -> bool:
-    """Whether user, owner, epoch, and the session or token she came with are as they were."""
-    user = User.objects.select_related("owner").filter(pk=actor.user.pk).first()
+    """Whether user, owner, epoch, and the session or token she came with are as they were; of who looks as another, hers."""
+    came = actor.viewed_as_by or actor.user
+    user = User.objects.select_related("owner").filter(pk=came.pk).first()
     if user is None or not user.is_active or (user.owner is not None and not user.owner.is_active):
         return False
-    if tokens.epoch_of(user) != tokens.epoch_of(actor.user):
+    if tokens.epoch_of(user) != tokens.epoch_of(came):
         return False
     if actor.auth.method == "token":
         return tokens.opens_still(actor.auth.session)
-    session_id = _session_id(actor)
+    session_id = session_id_of(actor)
     return session_id is None or sessions.living_of(user).filter(pk=session_id).exists()
 
 
@@ -36,7 +37,7 @@ def ask_provider(actor: Actor) -> None:
     Forbidden where it is over there, and then it is over here. Unavailable where the provider gives no answer in two seconds,
     or one that says nothing about her. One call a session: what comes back renews the next one.
     """
-    session_id = _session_id(actor)
+    session_id = session_id_of(actor)
     living = Session.objects.select_related("identity").defer("identity__claims").filter(ended_at=None)
     session = living.filter(pk=session_id).first() if session_id else None
     if session is None or session.identity is None:
@@ -73,8 +74,8 @@ def _silent() -> str:
     )
 
 
-def _session_id(actor: Actor) -> UUID | None:
-    """The row of her session; None where she came otherwise."""
+def session_id_of(actor: Actor) -> UUID | None:
+    """The row of the session she came with; None where she came otherwise."""
     try:
         return UUID(actor.auth.session)
     except ValueError:

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.events.services import record
-from portal.identity import factors, halfway, journal, live, lockout, sessions
-from portal.identity.models import Session, SessionEnd
+from portal.identity import factors, halfway, journal, live, lockout, looking, sessions
+from portal.identity.models import LookEnd, Session, SessionEnd
 from portal.users.actor import Actor, Auth
 from portal.users.models import User, UserKind
 
@@ -62,7 +62,9 @@ def refuse_sign_in(request: HttpRequest, username: str, method: str = "password"
 
 @transaction.atomic
 def sign_out(request: HttpRequest, *, actor: Actor) -> None:
-    """End this session."""
+    """End this session, and what it looks at as another person: whoever looks signs out herself, not the other."""
+    actor = looking.looker_of(actor)
+    looking.end_of_session(LookEnd.SIGNED_OUT, actor=actor)
     record("identity.sign_out", actor.user, actor=actor)
     sessions.end(request)
 

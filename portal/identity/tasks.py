@@ -13,6 +13,7 @@ from portal.identity import (
     housekeeping,
     journal,
     leaving,
+    looking,
     provider_checks,
     providers,
     puller,
@@ -57,7 +58,8 @@ def settle(identity_id: str) -> None:
 
 @shared_task(name="identity.sweep", soft_time_limit=60, time_limit=90)
 def sweep() -> None:
-    """Hand out what is due, or was lost."""
+    """Hand out what is due, or was lost, and end the looks that nobody came back to."""
+    looking.end_overdue(clock.now())
     for identity_id in journal.due().order_by("identity").values_list("identity", flat=True).distinct():
         queue.after_commit("identity.settle", identity_id)
 

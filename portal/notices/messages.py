@@ -207,6 +207,12 @@ MESSAGES: Mapping[str, Message] = {
         _("Nobody in %(scope)s answers for %(label)s any more"),
         _("Its owner lost her roles there, or was disabled. Give it to someone else, or end it."),
     ),
+    "seen_as": Message(
+        _("Somebody looked at Concord as I see it"),
+        _("%(who)s looked at Concord as you see it"),
+        _("On %(date)s, in %(label)s; nothing could be changed. The reason given: %(note)s"),
+        always=True,
+    ),
     "provider_behind": Message(
         _("The identity provider does not confirm that somebody was disabled"),
         _("%(label)s: the identity provider does not confirm that somebody was disabled"),

@@ -95,6 +95,7 @@ WORDS = dict.fromkeys(
         "used",
         "limit",
         "tries",
+        "who",
         "error",
         "things",
         "person",

@@ -61,6 +61,8 @@ KEYS_TO_PEOPLE = {
     "identity.Leaving.person": "history",
     "identity.Leaving.asked_by": "history",
     "identity.HandOver.to": "history",
+    "identity.Look.looker": "history",
+    "identity.Look.person": "history",
     "metering.Export.asked_by": "history",
     "provisioning.Step.asked_by": "history",
     "tenancy.Acceptance.user": "history",

@@ -4,6 +4,7 @@ from portal.identity.models.accounts import AccountState, ServiceAccount
 from portal.identity.models.imports import Import, ImportKind, ImportState
 from portal.identity.models.leaving import HandOver, Leaving, LeavingState
 from portal.identity.models.local import Factor, RecoveryCode, ResetMail
+from portal.identity.models.looks import Look, LookEnd
 from portal.identity.models.providers import IdentityProvider, ProviderDomain, ProviderProtocol, ProviderState
 from portal.identity.models.rules import Compare, MappingRule
 from portal.identity.models.scim import ALIAS, ScimGroup, ScimMember, ScimToken, ScimUser, scim_issuer
@@ -26,6 +27,8 @@ __all__ = [
     "ImportState",
     "Leaving",
     "LeavingState",
+    "Look",
+    "LookEnd",
     "MappingRule",
     "ProviderDomain",
     "ProviderProtocol",
