@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "portal.identity.middleware.WhoActs",
     "portal.web.middleware.AsSheReads",
+    "portal.web.middleware.OnlyLooks",
     "portal.web.middleware.AsksForTerms",
     "portal.web.middleware.Refusals",
 ]

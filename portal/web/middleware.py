@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from portal.core.errors import Forbidden, PortalError
 from portal.identity import consent
-from portal.web import errors
+from portal.identity.looking import note_page
+from portal.web import errors, takes
 
 Answer = Callable[[HttpRequest], HttpResponse]
 View = Callable[..., HttpResponse]
@@ -84,6 +85,40 @@ class AsSheReads:
             request.LANGUAGE_CODE = translation.get_language()
         with timezone.override(ZoneInfo(reader.zone)):
             return self.answer(request)
+
+
+class OnlyLooks:
+    """Who looks as another person opens the pages that the other may open, and writes nothing, whatever the page: only acts on
+    the frame and the end of looking go through. Her own things stay hers, and nothing that leaves the portal is handed out.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.answer(request)
+
+    def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+        look, match = request.look, request.resolver_match
+        name = (match.url_name or "") if match else ""
+        if request.path.startswith(("/api/", "/scim/")) or name in takes.OF_THE_FRAME:
+            return None
+        if request.method not in ("GET", "HEAD"):
+            return refuse_act(request) if look or getattr(request, "was_looking", False) else None
+        if look is None:
+            return None
+        if not takes.is_shown_to_who_looks(name):
+            title = _("This is not shown to who looks as another person")
+            return errors.answer(request, 403, {"title": title}, template="errors/looking.html")
+        if not getattr(request, "htmx", False):
+            note_page(look, request.path)
+        return None
+
+
+def refuse_act(request: HttpRequest) -> HttpResponse:
+    """What was sent while looking does nothing, even where the look ended meanwhile: it was meant under another's name."""
+    title = _("You only looked as another person, so nothing was done")
+    return errors.answer(request, 403, {"title": title}, template="errors/looking.html")
 
 
 class AsksForTerms:

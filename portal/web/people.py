@@ -1,6 +1,7 @@
 """One person of an organization: what she holds, and letting her in no more."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,8 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from portal.core.errors import Invalid, PortalError
-from portal.identity import people
-from portal.identity.forms import ReasonForm
+from portal.identity import looking, people
+from portal.identity.forms import LookForm, ReasonForm
 from portal.users.models import User
 from portal.web.live import privileged
 
@@ -21,7 +22,7 @@ from portal.web.live import privileged
 @never_cache
 def person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Who she is, what she may do here, and what would end with her."""
-    return show(request, people.person_of(request.actor, pk), ReasonForm())
+    return show(request, people.person_of(request.actor, pk))
 
 
 @login_required
@@ -57,8 +58,10 @@ def enable(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return redirect("person", pk)
 
 
-def show(request: HttpRequest, found: User, form: ReasonForm, *, status: int = 200) -> HttpResponse:
-    """The page; `form` asks why she is to be disabled."""
+def show(
+    request: HttpRequest, found: User, form: ReasonForm | None = None, *, look_form: LookForm | None = None, status: int = 200
+) -> HttpResponse:
+    """The page; `form` asks why she is to be disabled, `look_form` why somebody looks as her."""
     context = {
         "person": found,
         "roles": people.roles_shown(found, request.actor),
@@ -66,6 +69,15 @@ def show(request: HttpRequest, found: User, form: ReasonForm, *, status: int = 2
         "cost": people.cost_of_disabling(found),
         "why_not": people.why_not(found, request.actor),
         "unconfirmed": people.unconfirmed(found),
-        "form": form,
+        "form": form or ReasonForm(),
+        **looking_at(request, found, look_form),
     }
     return render(request, "access/person.html", context, status=status)
+
+
+def looking_at(request: HttpRequest, found: User, form: LookForm | None) -> dict[str, Any]:
+    """What the page needs to offer seeing Concord as she does; nothing to who may not do that to anybody."""
+    sight = looking.sight_of(found, request.actor)
+    if not sight.organizations:
+        return {"why_not_look": sight.why_not}
+    return {"look_form": form or LookForm(sight.organizations)}

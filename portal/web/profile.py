@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from portal.access.queries import roles_of
 from portal.core.errors import Invalid
-from portal.identity import factors, fresh, reading, services, sessions, tokens
+from portal.identity import factors, fresh, looking, reading, services, sessions, tokens
 from portal.identity.forms import ReadingForm, TokenForm
 from portal.identity.models import SessionEnd
 from portal.web.devices import device_of
@@ -20,6 +20,7 @@ from portal.web.live import privileged
 from portal.web.refusals import refuse
 
 MOST_SESSIONS = 50
+MOST_LOOKS = 10
 
 
 @login_required
@@ -114,5 +115,6 @@ def page(
     ]
     context = {"roles": roles_of(actor), "tokens": tokens.tokens_of(actor), "sessions": living, "form": form, "made": made}
     context["reading"] = reading_form or ReadingForm(actor.user)
+    context["looks"] = looking.looks_at(actor.user)[:MOST_LOOKS]
     context["ways"] = factors.ways_of(actor)
     return render(request, "identity/profile.html", context, status=status)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.access.guard import permissions_of
 from portal.access.queries import scopes_visible_to
 from portal.approvals.queries import inbox_count
+from portal.identity.models import Look
 from portal.notices.queries import unread_count
 from portal.users.actor import Actor
 from portal.web import nav
@@ -60,6 +61,11 @@ class Shell:
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.actor: Actor | None = getattr(request, "actor", None)
+
+    @property
+    def look(self) -> Look | None:
+        """As whom she looks at the portal, and until when; None while she is herself."""
+        return getattr(self.request, "look", None)
 
     @property
     def theme(self) -> str:

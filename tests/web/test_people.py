@@ -32,7 +32,7 @@ def test_the_people_of_a_scope_lead_to_their_pages(signed_in, world):
 
 def test_the_page_says_what_would_end_and_ends_it(signed_in, world, in_few_queries):
     browser = signed_in("erin")
-    text = in_few_queries(browser, page(world), most=18).content.decode()
+    text = in_few_queries(browser, page(world), most=20).content.decode()
     assert "0 sessions" in text
     answer = browser.post(page(world, act="-disable"), {"reason": "She left."}, follow=True)
     assert "nothing she held opens anything any more" in answer.content.decode()

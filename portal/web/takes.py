@@ -1,0 +1,169 @@
+"""What each address of the pages takes: the permission it asks for, or why it asks for none.
+
+Every URL name of `portal.web.urls` has its line here; a test reads the addresses and proves each line. Pages are shown to
+who looks as another person by what stands here, so one without a line is not.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+Permission = str | tuple[str, ...]
+
+
+class Takes(NamedTuple):
+    """The permission to read a page (GET) and the one to act on it (POST); one of them is enough where there are several.
+
+    Empty where the address has no such method. A permission is asked of the thing that the address names, of the scope that
+    is sent, or, for a list, anywhere.
+    """
+
+    reading: Permission = ""
+    acting: Permission = ""
+
+
+class Free(Enum):
+    """Why an address asks for no permission."""
+
+    OUTSIDE = "for who is not signed in: the way in, and what a provider calls"
+    FRAME = "how the frame is shown, kept in the browser or the session"
+    OWN = "her own account, notices, agreements"
+    EACH = "for everybody signed in: it shows what each may see, perhaps nothing"
+    CODE = "for who works on the portal itself: nothing where it is in production"
+
+
+ACCESS, PEOPLE, SIGN_IN = "manage_members", "manage_people", "manage_identity_providers"
+ACCOUNTS = "manage_service_accounts"
+RETRY = ("operate_resource", "operate_platform")
+TAKES: dict[str, Takes | Free] = {
+    "home": Free.EACH,
+    # The way in
+    **dict.fromkeys(
+        ("signin", "signin-code", "signin-find", "forgotten", "forgotten-sent", "reset", "reset-done"), Free.OUTSIDE
+    ),
+    **dict.fromkeys(("auth-login", "auth-callback", "auth-backchannel-logout", "invited"), Free.OUTSIDE),
+    # The frame
+    **dict.fromkeys(("choose-scope", "choose-theme", "signout", "looking-stop"), Free.FRAME),
+    "style": Free.CODE,
+    # Her own
+    **dict.fromkeys(
+        ("profile", "profile-reading", "token-create", "token-revoke", "session-end", "end-sessions", "token"), Free.OWN
+    ),
+    **dict.fromkeys(("password", "second-factor", "second-factor-set-up", "second-factor-confirm"), Free.OWN),
+    **dict.fromkeys(("second-factor-codes", "second-factor-remove", "choose-language", "terms-asked"), Free.OWN),
+    **dict.fromkeys(("notices", "notices-read", "notice-switch", "notice-read"), Free.OWN),
+    # Work
+    "inbox": Takes("vote"),
+    "approval": Takes(("view_order", "vote"), "vote"),
+    "catalogue": Free.EACH,
+    "offering": Takes("view_offering"),
+    "order-new": Takes("", "place_order"),
+    "orders": Free.EACH,
+    "order": Takes("view_order"),
+    "order-withdraw": Takes("", "place_order"),
+    "order-retry": Takes("", "place_order"),
+    "order-give-up": Takes("", "place_order"),
+    "resources": Free.EACH,
+    "resource": Takes("view_resource"),
+    "resource-operate": Takes("", "operate_resource"),
+    "resource-retry": Takes("", RETRY),
+    "resource-secret": Takes("", "view_secret"),
+    "resource-rotate": Takes("", "view_secret"),
+    "resource-end": Takes("place_order", "place_order"),
+    "resource-share": Takes("", "share_resource"),
+    "resource-share-end": Takes("", "share_resource"),
+    # Money
+    "cost": Takes("view_cost"),
+    "meter-now": Takes("", "operate_platform"),
+    "budget-set": Takes("manage_budgets", "manage_budgets"),
+    "budget": Takes("view_cost"),
+    "budget-remove": Takes("", "manage_budgets"),
+    "exports": Takes("export_cost", "export_cost"),
+    "export": Takes("export_cost"),
+    "export-download": Takes("export_cost"),
+    # Clouds
+    "connections": Takes("view_connection"),
+    "connection-new": Takes("manage_connections", "manage_connections"),
+    "connection": Takes("view_connection"),
+    "connection-check": Takes("", "manage_connections"),
+    "connection-sync": Takes("", "manage_connections"),
+    "connection-credentials": Takes("manage_connections", "manage_connections"),
+    "connection-rename": Takes("", "manage_connections"),
+    "connection-disable": Takes("manage_connections", "manage_connections"),
+    "queue": Takes("view_platform"),
+    "queue-run": Takes("", "operate_platform"),
+    "queue-retry": Takes("", RETRY),
+    # Organization
+    "scopes": Free.EACH,
+    "scope": Takes("view_scope"),
+    "scope-create": Takes("", ("manage_tenants", "manage_projects")),
+    "scope-rename": Takes("", ("manage_tenants", "manage_projects")),
+    "scope-close": Takes("", ("manage_tenants", "manage_projects")),
+    "scope-role-give": Takes("", ACCESS),
+    "scope-role-end": Takes("", ACCESS),
+    "scope-groups": Takes("view_scope", ACCESS),
+    "group": Takes("view_scope"),
+    **dict.fromkeys(("group-add", "group-remove", "group-rename", "group-delete"), Takes("", ACCESS)),
+    "quota-set": Takes("", "manage_quotas"),
+    "service-accounts": Free.EACH,
+    "serviceaccount": Takes(ACCOUNTS),
+    **dict.fromkeys(("serviceaccount-token", "serviceaccount-rotate", "serviceaccount-revoke"), Takes("", ACCOUNTS)),
+    **dict.fromkeys(("serviceaccount-give-over", "serviceaccount-disable"), Takes("", ACCOUNTS)),
+    **dict.fromkeys(("serviceaccount-enable", "serviceaccount-end"), Takes("", ACCOUNTS)),
+    "invitations": Takes(ACCESS, ACCESS),
+    "invitation-resend": Takes("", ACCESS),
+    "invitation-revoke": Takes("", ACCESS),
+    "why": Free.EACH,
+    "scope-terms": Takes("manage_terms", "manage_terms"),
+    "scope-terms-withdraw": Takes("", "manage_terms"),
+    "scope-terms-accepted": Takes("manage_terms"),
+    "terms": Takes("view_scope"),
+    "person": Takes(PEOPLE),
+    "person-disable": Takes("", PEOPLE),
+    "person-enable": Takes("", PEOPLE),
+    "person-leave": Takes(PEOPLE, PEOPLE),
+    "person-look": Takes("", "view_as"),
+    "leavings": Takes(PEOPLE),
+    "leaving": Takes(PEOPLE),
+    "leaving-call-off": Takes("", PEOPLE),
+    "roles": Takes("manage_roles"),
+    "role-new": Takes("manage_roles", "manage_roles"),
+    "role": Takes("manage_roles", "manage_roles"),
+    "role-delete": Takes("", "manage_roles"),
+    "reviews": Takes(ACCESS, ACCESS),
+    "review": Takes(ACCESS),
+    "review-decide": Takes("", ACCESS),
+    "review-close": Takes("", ACCESS),
+    "review-report": Takes(ACCESS),
+    "mapping": Takes(ACCESS),
+    "mapping-add": Takes("", ACCESS),
+    "mapping-preview": Takes("", ACCESS),
+    "mapping-remove": Takes("", ACCESS),
+    "imports": Takes(ACCESS, ACCESS),
+    "import": Takes(ACCESS),
+    "import-carry-out": Takes("", ACCESS),
+    "import-template": Takes(ACCESS),
+    "import-result": Takes(ACCESS),
+    "identity-providers": Takes(SIGN_IN),
+    "identityprovider-new": Takes(SIGN_IN, SIGN_IN),
+    "identityprovider": Takes(SIGN_IN),
+    "identityprovider-check": Takes("", SIGN_IN),
+    "identityprovider-on": Takes("", SIGN_IN),
+    "identityprovider-change": Takes(SIGN_IN, SIGN_IN),
+    "identityprovider-stop": Takes(SIGN_IN, SIGN_IN),
+    "identityprovider-scim": Takes(SIGN_IN, SIGN_IN),
+    "identityprovider-scim-rotate": Takes("", SIGN_IN),
+    "identityprovider-scim-revoke": Takes("", SIGN_IN),
+    "directory": Takes("operate_platform", "operate_platform"),
+    "directory-go-on": Takes("", "operate_platform"),
+    "events": Free.EACH,
+}
+
+OF_THE_FRAME = frozenset(name for name, takes in TAKES.items() if takes is Free.FRAME)
+HANDED_OUT = frozenset({"export-download", "import-template", "import-result", "review-report", "scope-terms-accepted"})
+"""Files: whoever looks as another person takes nothing home in her name."""
+
+
+def is_shown_to_who_looks(name: str) -> bool:
+    """Whether the page of this URL name is shown to who looks as another person who may open it."""
+    takes = TAKES.get(name)
+    return takes is Free.EACH or (isinstance(takes, Takes) and bool(takes.reading) and name not in HANDED_OUT)
