@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from portal.core.errors import Forbidden, Invalid
+from portal.core.errors import Forbidden, Invalid, NotFound
 from portal.identity import looking, people
 from portal.identity.forms import LookForm
 from portal.identity.models import LookEnd
@@ -27,7 +27,10 @@ OWN_MARKS = ("scope", "fresh-", "ended-")
 def begin(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Look as this person, from her home on."""
     found = people.person_of(request.actor, pk)
-    form = LookForm(looking.sight_of(found, request.actor).organizations, request.POST)
+    sight = looking.sight_of(found, request.actor)
+    if not sight.organizations:
+        raise Forbidden(sight.why_not) if sight.why_not else NotFound
+    form = LookForm(sight.organizations, request.POST)
     if not form.is_valid():
         return show(request, found, look_form=form, status=422)
     try:

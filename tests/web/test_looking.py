@@ -204,7 +204,7 @@ def test_the_page_of_a_person_offers_it_to_who_may_and_says_why_not(signed_in, w
     assert act in browser.get(reverse("person", args=[world.alice.pk])).content.decode()
     own = browser.get(reverse("person", args=[world.erin.pk])).content.decode()
     assert "You see Concord as yourself already" in own
-    assert begin(browser, world, "erin").status_code == 422
+    assert begin(browser, world, "erin").status_code == 403
     answer = begin(browser, world, reason=" ")
     assert (answer.status_code, act in answer.content.decode()) == (422, True)
     assert begin(browser, world, organization=world.other.pk).status_code == 422
