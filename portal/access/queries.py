@@ -106,7 +106,7 @@ def roles_in_force(user: User) -> Any:
 
 def events_visible_to(actor: Actor) -> Any:
     """Events in the scopes where she may read them, and those of her own acts; newest first."""
-    events = Event.objects.select_related("actor").order_by("-at", "-id")
+    events = Event.objects.select_related("actor", "viewed_as_by").order_by("-at", "-id")
     if actor.is_system:
         return events
     own = Q() if actor.narrowed_to else Q(actor=actor.user)

@@ -22,6 +22,7 @@ class EventSerializer(Shape[Any]):
     id = serializers.UUIDField()
     at = serializers.DateTimeField()
     actor = PersonSerializer()
+    viewed_as_by = PersonSerializer(allow_null=True, help_text="Who looked as the actor and did this meanwhile.")
     action = serializers.CharField()
     target_kind = serializers.CharField()
     target_id = serializers.CharField()

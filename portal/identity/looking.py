@@ -154,6 +154,14 @@ def note_page(look: Look, path: str) -> None:
     Look.objects.filter(pk=look.pk, ended_at=None).update(**kept)
 
 
+@transaction.atomic
+def refuse_act(look: Look, method: str, path: str, *, actor: Actor) -> None:
+    """Keep that somebody tried to act as the person she looks as. Nothing was done; both are in the event."""
+    record(
+        "identity.act_as", look.person, actor=actor, scope_path=look.scope_path, outcome="refused", method=method, path=path
+    )
+
+
 def end_overdue(now: datetime) -> int:
     """End the looks whose time is over or whose session has ended, though nobody came back; returns how many."""
     over = Q(until__lte=now) | Q(session=None) | Q(session__ended_at__isnull=False)

@@ -26,7 +26,13 @@ class EventTable(tables.Table):
     outcome = tables.TemplateColumn(
         '{% load concord %}{% state record.outcome "outcome" %}', verbose_name=_("Outcome"), orderable=False
     )
-    actor = tables.TemplateColumn("{% load concord %}{% person record.actor %}", verbose_name=_("Who"), orderable=False)
+    actor = tables.TemplateColumn(
+        "{% load concord i18n %}{% person record.actor %}{% if record.viewed_as_by %}"
+        '<br><span class="small quiet">{% blocktranslate with name=record.viewed_as_by trimmed %}'
+        "{{ name }} looked as her{% endblocktranslate %}</span>{% endif %}",
+        verbose_name=_("Who"),
+        orderable=False,
+    )
     target = tables.TemplateColumn(
         '<span>{{ record.target_kind }} <span class="name">{{ record.target_label }}</span></span>',
         verbose_name=_("Target"),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from portal.core.errors import Forbidden, PortalError
 from portal.identity import consent
-from portal.identity.looking import note_page
+from portal.identity.looking import note_page, refuse_act
 from portal.web import errors, takes
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -104,7 +104,7 @@ class OnlyLooks:
         if request.path.startswith(("/api/", "/scim/")) or name in takes.OF_THE_FRAME:
             return None
         if request.method not in ("GET", "HEAD"):
-            return refuse_act(request) if look or getattr(request, "was_looking", False) else None
+            return refused_act(request) if look or getattr(request, "was_looking", False) else None
         if look is None:
             return None
         if not takes.is_shown_to_who_looks(name):
@@ -115,8 +115,10 @@ class OnlyLooks:
         return None
 
 
-def refuse_act(request: HttpRequest) -> HttpResponse:
+def refused_act(request: HttpRequest) -> HttpResponse:
     """What was sent while looking does nothing, even where the look ended meanwhile: it was meant under another's name."""
+    if request.look:
+        refuse_act(request.look, request.method or "", request.path[:200], actor=request.actor)
     title = _("You only looked as another person, so nothing was done")
     return errors.answer(request, 403, {"title": title}, template="errors/looking.html")
 

@@ -15,6 +15,7 @@ from portal.core.models import new_id
 from portal.events.models import Event
 from portal.identity import looking
 from portal.identity.models import Look, LookEnd, Session, SessionEnd
+from portal.identity.service_accounts import create_service_account
 from portal.identity.services import check_live
 from portal.identity.sessions import end_all
 from portal.notices.models import Notice
@@ -82,6 +83,7 @@ def test_nobody_looks_as_herself_as_who_is_shut_out_nor_from_a_token(world):
     for other in (
         replace(erin, auth=Auth("token", session=erin.auth.session)),
         replace(erin, narrowed_to=Narrowing(), memory={}),
+        replace(erin, viewed_as_by=world.bob, memory={}),
         replace(erin, auth=Auth("password", session="")),
         replace(erin, auth=Auth("password", session=str(signed_in(world, "bob").auth.session))),
     ):
@@ -93,6 +95,15 @@ def test_nobody_looks_as_herself_as_who_is_shut_out_nor_from_a_token(world):
         look(world, actor=erin)
     with pytest.raises(Unavailable):
         look(world, actor=replace(erin, checked_at=clock.now() - timedelta(seconds=11)))
+
+
+def test_nobody_looks_as_a_service_account(world):
+    give(world.alice, "tenant_admin", world.retail)
+    account = create_service_account(world.retail, "robot", actor=world.actor("alice"))
+    give(account.user, "viewer", world.retail)
+    world.people["robot"] = account.user
+    with pytest.raises(NotFound):
+        look(world, at="robot")
 
 
 def test_who_looks_holds_herself_whatever_she_would_see(world):

@@ -79,7 +79,20 @@ def test_nothing_is_written_by_any_method_at_any_address(looking, world, market,
         assert "nothing was done" in answer.content.decode(), each.name
     order.refresh_from_db()
     assert order.state == OrderState.WAITING
-    assert Event.objects.count() == before
+    tried = Event.objects.filter(action="identity.act_as", outcome="refused", actor=world.alice, viewed_as_by=world.erin)
+    assert Event.objects.count() - before == tried.count() == len(urlpatterns) - len(takes.OF_THE_FRAME)
+
+
+def test_what_was_tried_meanwhile_says_both_on_the_page_and_in_the_api(looking, world, signed_in):
+    looking.post(reverse("scope-rename", args=[world.web.pk]), {"name": "x"})
+    looking.post(reverse("looking-stop"))
+    text = looking.get("/events/?q=identity.act_as").content.decode()
+    assert "Alice Test" in text
+    assert "Erin Test looked as her" in text
+    tried = looking.get("/api/events/?q=identity.act_as").json()["results"][0]
+    assert (tried["actor"]["name"], tried["viewed_as_by"]["name"]) == ("Alice Test", "Erin Test")
+    assert (tried["outcome"], tried["detail"]["path"]) == ("refused", reverse("scope-rename", args=[world.web.pk]))
+    assert looking.get("/api/events/?q=identity.begin_view_as").json()["results"][0]["viewed_as_by"] is None
 
 
 def converters(pattern):
