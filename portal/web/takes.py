@@ -11,10 +11,10 @@ Permission = str | tuple[str, ...]
 
 
 class Takes(NamedTuple):
-    """The permission to read a page (GET) and the one to act on it (POST); one of them is enough where there are several.
+    """The permission to read a page (GET) and the one to act on it (POST).
 
     Empty where the address has no such method. A permission is asked of the thing that the address names, of the scope that
-    is sent, or, for a list, anywhere.
+    is sent, or, for a list, anywhere. Where there are several one is enough: any, or for a scope the one of its kind.
     """
 
     reading: Permission = ""
@@ -33,6 +33,7 @@ class Free(Enum):
 
 ACCESS, PEOPLE, SIGN_IN = "manage_members", "manage_people", "manage_identity_providers"
 ACCOUNTS = "manage_service_accounts"
+SCOPES = ("manage_tenants", "manage_projects")
 RETRY = ("operate_resource", "operate_platform")
 TAKES: dict[str, Takes | Free] = {
     "home": Free.EACH,
@@ -53,7 +54,7 @@ TAKES: dict[str, Takes | Free] = {
     **dict.fromkeys(("notices", "notices-read", "notice-switch", "notice-read"), Free.OWN),
     # Work
     "inbox": Takes("vote"),
-    "approval": Takes(("view_order", "vote"), "vote"),
+    "approval": Takes("view_order", "vote"),
     "catalogue": Free.EACH,
     "offering": Takes("view_offering"),
     "order-new": Takes("", "place_order"),
@@ -95,9 +96,9 @@ TAKES: dict[str, Takes | Free] = {
     # Organization
     "scopes": Free.EACH,
     "scope": Takes("view_scope"),
-    "scope-create": Takes("", ("manage_tenants", "manage_projects")),
-    "scope-rename": Takes("", ("manage_tenants", "manage_projects")),
-    "scope-close": Takes("", ("manage_tenants", "manage_projects")),
+    "scope-create": Takes("", SCOPES),
+    "scope-rename": Takes("", SCOPES),
+    "scope-close": Takes("", SCOPES),
     "scope-role-give": Takes("", ACCESS),
     "scope-role-end": Takes("", ACCESS),
     "scope-groups": Takes("view_scope", ACCESS),

@@ -1,0 +1,109 @@
+"""Every address of the portal, read from its resolver, and one of each thing that an address can name."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.urls import URLPattern
+
+from portal.access.models import Group, Role
+from portal.approvals.models import Approval
+from portal.core import clock
+from portal.identity import imports, mapping, scim_tokens
+from portal.identity.models import DirectorySync, Leaving, ScimToken, SyncState
+from portal.identity.service_accounts import create_service_account
+from portal.identity.tokens import create_token
+from portal.metering.services import request_export, set_budget
+from portal.notices.models import Notice
+from portal.provisioning.models import ResourceShare
+from portal.provisioning.services import share_resource
+from portal.tenancy.custom_roles import create_role
+from portal.tenancy.invitations import invite
+from portal.tenancy.reviews import start_review
+from portal.tenancy.terms import publish
+from tests.identity.upstream import oidc
+from tests.market import Market
+
+WEEK = timedelta(days=7)
+
+
+def one_of_each(market: Market) -> dict[str, Any]:
+    """Ids by the first words of an address: all of nordwind, made by the cast through the services."""
+    world, until = market.world, clock.now() + WEEK
+    alice, carol, erin = (world.actor(name) for name in ("alice", "carol", "erin"))
+    tenant_admin = Role.objects.create(key="helping", name="Helping", permissions=["manage_service_accounts", "view_scope"])
+    world.alice.assignments.create(role=tenant_admin, scope=world.retail)
+    alice.forget()
+    resource = market.active("web-1", key="made")
+    order = market.place(market.draft("web-2"), key="open")
+    group = Group.objects.create(scope=world.web, name="Helpers")
+    group.members.add(world.alice)
+    viewer = Role.objects.get(key="viewer")
+    account = create_service_account(world.retail, "robot", actor=alice)
+    scim_tokens.make_token(world.nordwind, "Entra", days=90, actor=erin)
+    given = {"organization": world.nordwind, "person": world.dave, "asked_by": world.erin}
+    erin.forget()
+    return {
+        "inbox": Approval.objects.get(subject_id=str(order.pk)).pk,
+        "approvals": Approval.objects.get(subject_id=str(order.pk)).pk,
+        "budgets": set_budget(world.nordwind, Decimal(900), actor=erin).pk,
+        "exports": request_export(world.nordwind, f"{clock.now():%Y-%m}", actor=carol).pk,
+        "resources": resource.pk,
+        "queue": resource.pk,
+        "catalogue": market.server.version.offering_id,
+        "offerings": market.server.version.offering_id,
+        "orders": order.pk,
+        "connections": market.aws.pk,
+        "reviews": start_review(world.retail, "Autumn", due=until, actor=erin).pk,
+        "scopes": world.web.pk,
+        "organization": world.nordwind.pk,
+        "people": world.alice.pk,
+        "leavings": Leaving.objects.create(due_at=until, **given).pk,
+        "roles": create_role(world.retail, "Helper", ["view_scope"], actor=erin).pk,
+        "groups": group.pk,
+        "identity": oidc(world).pk,
+        "identity/scim": ScimToken.objects.get().pk,
+        "directory": DirectorySync.objects.create(state=SyncState.STOPPED, counts={"leaving": 3}).pk,
+        "imports": imports.look("person,role,scope,until\ncarol,viewer,Retail,\n", world.nordwind, actor=erin).pk,
+        "mapping": mapping.add_rule(world.retail, viewer, value="/readers", actor=erin).pk,
+        "invitations": invite(world.retail, ["zoe@example.org"], viewer, actor=erin)[0].pk,
+        "service-accounts": account.pk,
+        "terms": publish(world.nordwind, "Be kind.", after=0, actor=erin).pk,
+        "notices": Notice.objects.filter(user=world.alice).first().pk,
+        "profile/tokens": create_token(name="ci", expires=until, actor=alice)[0].pk,
+        "profile/sessions": world.alice.pk,
+        "signin/reset": world.alice.pk,
+        "token_pk": create_token(name="robot", expires=until, actor=alice, user=account.user)[0].pk,
+        "share_pk": shared(resource, world).pk,
+        "user_pk": world.alice.pk,
+        "assignment_pk": world.alice.assignments.get(role__key="member").pk,
+        "key": "aws",
+        "protocol": "oidc",
+        "kind": "people",
+        "code": "not-found",
+        "token": "no-token",
+        "secret": "no-secret",
+    }
+
+
+def shared(resource: Any, world: Any) -> ResourceShare:
+    """The resource lent to bob by somebody who may."""
+    lender = Role.objects.create(key="lending", name="Lending", permissions=["share_resource", "view_resource"])
+    world.alice.assignments.create(role=lender, scope=world.web)
+    return share_resource(resource, world.bob, "view_resource", expires=clock.now() + WEEK, actor=world.actor("alice"))
+
+
+def addresses(patterns: list[Any], things: dict[str, Any]) -> Iterator[tuple[str, str, URLPattern]]:
+    """(name, address without the first slash, pattern) of each, with the id of one thing of ours wherever it names one."""
+    for pattern in patterns:
+        route = str(pattern.pattern).removeprefix("^").removesuffix("/?$")
+        prefix = route.split("<")[0].strip("/")
+        path = route
+        for name, converter in pattern.pattern.converters.items():
+            kind = type(converter).__name__.removesuffix("Converter").lower()
+            named = things.get(prefix, things.get(prefix.split("/")[0])) if name == "pk" else things[name]
+            path = path.replace(f"<{kind}:{name}>", str(named))
+        if route.startswith("scopes/<uuid:pk>/terms/"):
+            path = path.replace(str(things["scopes"]), str(things["organization"]))
+        yield pattern.name or route, path, pattern
