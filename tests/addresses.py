@@ -41,6 +41,8 @@ def one_of_each(market: Market) -> dict[str, Any]:
     group.members.add(world.alice)
     viewer = Role.objects.get(key="viewer")
     account = create_service_account(world.retail, "robot", actor=alice)
+    key = create_token(name="robot", expires=until, actor=alice, user=account.user)[0]
+    provider = oidc(world)
     scim_tokens.make_token(world.nordwind, "Entra", days=90, actor=erin)
     given = {"organization": world.nordwind, "person": world.dave, "asked_by": world.erin}
     erin.forget()
@@ -62,7 +64,8 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "leavings": Leaving.objects.create(due_at=until, **given).pk,
         "roles": create_role(world.retail, "Helper", ["view_scope"], actor=erin).pk,
         "groups": group.pk,
-        "identity": oidc(world).pk,
+        "identity": provider.pk,
+        "identity-providers": provider.pk,
         "identity/scim": ScimToken.objects.get().pk,
         "directory": DirectorySync.objects.create(state=SyncState.STOPPED, counts={"leaving": 3}).pk,
         "imports": imports.look("person,role,scope,until\ncarol,viewer,Retail,\n", world.nordwind, actor=erin).pk,
@@ -74,7 +77,8 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "profile/tokens": create_token(name="ci", expires=until, actor=alice)[0].pk,
         "profile/sessions": world.alice.pk,
         "signin/reset": world.alice.pk,
-        "token_pk": create_token(name="robot", expires=until, actor=alice, user=account.user)[0].pk,
+        "token_pk": key.pk,
+        "tokens": key.pk,
         "share_pk": shared(resource, world).pk,
         "user_pk": world.alice.pk,
         "assignment_pk": world.alice.assignments.get(role__key="member").pk,

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from portal.api.base import View
 from portal.api.problems import MEDIA_TYPE, catalogue
+from portal.api.takes import permissions_for
 from portal.core.errors import NotFound
 
 PROBLEM: dict[str, Any] = {
@@ -118,4 +119,15 @@ def add_problems(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
     for operations in result.get("paths", {}).values():
         for operation in operations.values():
             operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+    return result
+
+
+def add_permissions(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
+    """Every operation says which permissions it takes: one of them is enough, and where there are none it takes none."""
+    for operations in result.get("paths", {}).values():
+        for operation in operations.values():
+            operation["x-permissions"] = needed = permissions_for(operation["operationId"])
+            if needed:
+                words = " or ".join(f"`{name}`" for name in needed)
+                operation["description"] = f"{operation.get('description', '')}\n\nTakes the permission {words}.".strip()
     return result

@@ -1,0 +1,77 @@
+"""What each operation of the API takes: the permission it asks for, or why it asks for none.
+
+Every operation has its line here, by its id in the schema, which shows it; a test tries each line.
+"""
+
+from enum import Enum
+
+
+class Free(Enum):
+    """Why an operation asks for no permission."""
+
+    OWN = "the caller's own account, notices, tokens and service accounts"
+    EACH = "it shows what each may see, perhaps nothing"
+
+
+Line = str | tuple[str, ...] | Free
+
+ACCESS, PEOPLE, SIGN_IN = "manage_members", "manage_people", "manage_identity_providers"
+ACCOUNTS, CLOUDS = "manage_service_accounts", "manage_connections"
+TAKES: dict[str, Line] = {
+    # The caller's own
+    "me_read": Free.OWN,
+    **dict.fromkeys(("tokens_list", "tokens_create", "tokens_read", "tokens_revoke", "tokens_rotate"), Free.OWN),
+    "service_accounts_create_token": Free.OWN,
+    **dict.fromkeys(("notices_list", "notices_read", "notices_read_all"), Free.OWN),
+    # Lists, cut to what the caller may see
+    **dict.fromkeys(("scopes_list", "offerings_list", "orders_list", "approvals_list", "approvals_inbox"), Free.EACH),
+    **dict.fromkeys(("resources_list", "resources_unmanaged", "connections_list", "providers_list"), Free.EACH),
+    **dict.fromkeys(("budgets_list", "exports_list", "cost_read", "events_list", "access_why"), Free.EACH),
+    **dict.fromkeys(("people_list", "leavings_list", "reviews_list", "roles_list", "service_accounts_list"), Free.EACH),
+    **dict.fromkeys(("identity_providers_list", "identity_providers_protocols"), Free.EACH),
+    # Work
+    "offerings_read": "view_offering",
+    "offerings_options": "view_offering",
+    "offerings_quote": "view_offering",
+    "orders_create": "place_order",
+    "orders_read": "view_order",
+    **dict.fromkeys(("orders_withdraw", "orders_retry", "orders_give_up"), "place_order"),
+    "approvals_read": ("view_order", "vote"),
+    "approvals_vote": "vote",
+    "approvals_withdraw": "place_order",
+    **dict.fromkeys(("resources_read", "resources_steps", "resources_lifelines"), "view_resource"),
+    "resources_operate": "operate_resource",
+    "resources_retry": ("operate_resource", "operate_platform"),
+    **dict.fromkeys(("resources_secret", "resources_rotate"), "view_secret"),
+    # Money
+    "budgets_set": "manage_budgets",
+    **dict.fromkeys(("exports_create", "exports_read", "exports_download"), "export_cost"),
+    "meter_now": "operate_platform",
+    # Clouds
+    "connections_read": "view_connection",
+    **dict.fromkeys(("connections_create", "connections_check", "connections_credentials", "connections_disable"), CLOUDS),
+    # Organization
+    **dict.fromkeys(("scopes_read", "scopes_quotas", "assignments_list", "groups_list", "groups_read"), "view_scope"),
+    **dict.fromkeys(("assignments_create", "assignments_end"), ACCESS),
+    **dict.fromkeys(("groups_create", "groups_rename", "groups_delete", "groups_add", "groups_remove"), ACCESS),
+    **dict.fromkeys(("reviews_start", "reviews_read", "reviews_items", "reviews_decide", "reviews_close"), ACCESS),
+    **dict.fromkeys(("roles_create", "roles_read", "roles_change", "roles_delete"), "manage_roles"),
+    "terms_list": "view_scope",
+    "terms_publish": "manage_terms",
+    **dict.fromkeys(("people_read", "people_disable", "people_enable", "people_leave_plan", "people_leave"), PEOPLE),
+    **dict.fromkeys(("leavings_read", "leavings_call_off"), PEOPLE),
+    **dict.fromkeys(("service_accounts_create", "service_accounts_read", "service_accounts_end"), ACCOUNTS),
+    "service_accounts_tokens": ACCOUNTS,
+    **dict.fromkeys(("service_accounts_give_over", "service_accounts_disable", "service_accounts_enable"), ACCOUNTS),
+    **dict.fromkeys(("identity_providers_create", "identity_providers_read", "identity_providers_change"), SIGN_IN),
+    **dict.fromkeys(("identity_providers_remove", "identity_providers_check"), SIGN_IN),
+    **dict.fromkeys(("identity_providers_on", "identity_providers_off"), SIGN_IN),
+}
+
+
+def permissions_for(operation: str) -> list[str]:
+    """The permissions of which one is needed; empty where none is."""
+    line = TAKES.get(operation, ())
+    if isinstance(line, Free):
+        return []
+    return [line] if isinstance(line, str) else list(line)
