@@ -38,6 +38,7 @@ CREATES = {"tenant": ("manage_tenants", services.create_tenant), "project": ("ma
 @require_POST
 def create(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """A tenant or a project in it; goes to what was made."""
+    scope_for(request.actor, pk)  # before what was sent: somebody else's scope is not there, whatever comes with it
     kind = request.POST.get("kind", "")
     if kind not in CREATES:
         raise Invalid(_("A tenant or a project."), fields={"kind": [_("A tenant or a project.")]})
