@@ -11,7 +11,7 @@ from portal.access.models import Group, Role
 from portal.approvals.models import Approval
 from portal.core import clock
 from portal.identity import imports, mapping, scim_tokens
-from portal.identity.models import DirectorySync, Leaving, ScimToken, SyncState
+from portal.identity.models import DirectorySync, Leaving, ScimToken, Session, SyncState
 from portal.identity.service_accounts import create_service_account
 from portal.identity.tokens import create_token
 from portal.metering.services import request_export, set_budget
@@ -75,7 +75,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "terms": publish(world.nordwind, "Be kind.", after=0, actor=erin).pk,
         "notices": Notice.objects.filter(user=world.alice).first().pk,
         "profile/tokens": create_token(name="ci", expires=until, actor=alice)[0].pk,
-        "profile/sessions": world.alice.pk,
+        "profile/sessions": Session.objects.create(user=world.alice, key="hers", method="password").pk,
         "signin/reset": world.alice.pk,
         "token_pk": key.pk,
         "tokens": key.pk,
@@ -92,10 +92,10 @@ def one_of_each(market: Market) -> dict[str, Any]:
 
 
 def shared(resource: Any, world: Any) -> ResourceShare:
-    """The resource lent to bob by somebody who may."""
+    """The resource lent to carol by somebody who may."""
     lender = Role.objects.create(key="lending", name="Lending", permissions=["share_resource", "view_resource"])
     world.alice.assignments.create(role=lender, scope=world.web)
-    return share_resource(resource, world.bob, "view_resource", expires=clock.now() + WEEK, actor=world.actor("alice"))
+    return share_resource(resource, world.carol, "view_resource", expires=clock.now() + WEEK, actor=world.actor("alice"))
 
 
 def addresses(patterns: list[Any], things: dict[str, Any]) -> Iterator[tuple[str, str, URLPattern]]:
