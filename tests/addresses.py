@@ -7,8 +7,11 @@ from typing import Any
 
 from django.urls import URLPattern
 
-from portal.access.models import Group, Role
+from portal.access.models import Assignment, Group, Role
+from portal.access.permissions import PERMISSIONS
 from portal.approvals.models import Approval
+from portal.catalogue.services import publish_offering
+from portal.clouds.models import Connection
 from portal.core import clock
 from portal.identity import imports, mapping, scim_tokens
 from portal.identity.models import DirectorySync, Leaving, ScimToken, Session, SyncState
@@ -20,10 +23,12 @@ from portal.provisioning.models import ResourceShare
 from portal.provisioning.services import share_resource
 from portal.tenancy.custom_roles import create_role
 from portal.tenancy.invitations import invite
+from portal.tenancy.models import ReviewItem
 from portal.tenancy.reviews import start_review
 from portal.tenancy.terms import publish
+from tests.cast import World, give, person
 from tests.identity.upstream import oidc
-from tests.market import Market
+from tests.market import REGION, SERVER, Market, choose, connection
 
 WEEK = timedelta(days=7)
 
@@ -43,6 +48,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
     account = create_service_account(world.retail, "robot", actor=alice)
     key = create_token(name="robot", expires=until, actor=alice, user=account.user)[0]
     provider = oidc(world)
+    review = start_review(world.retail, "Autumn", due=until, actor=erin)
     scim_tokens.make_token(world.nordwind, "Entra", days=90, actor=erin)
     given = {"organization": world.nordwind, "person": world.dave, "asked_by": world.erin}
     erin.forget()
@@ -57,7 +63,8 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "offerings": market.server.version.offering_id,
         "orders": order.pk,
         "connections": market.aws.pk,
-        "reviews": start_review(world.retail, "Autumn", due=until, actor=erin).pk,
+        "reviews": review.pk,
+        "review-item": ReviewItem.objects.filter(review=review).first().pk,
         "scopes": world.web.pk,
         "organization": world.nordwind.pk,
         "people": world.alice.pk,
@@ -72,6 +79,8 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "mapping": mapping.add_rule(world.retail, viewer, value="/readers", actor=erin).pk,
         "invitations": invite(world.retail, ["zoe@example.org"], viewer, actor=erin)[0].pk,
         "service-accounts": account.pk,
+        "robot": account.pk,
+        "plan": market.server.pk,
         "terms": publish(world.nordwind, "Be kind.", after=0, actor=erin).pk,
         "notices": Notice.objects.filter(user=world.alice).first().pk,
         "profile/tokens": create_token(name="ci", expires=until, actor=alice)[0].pk,
@@ -89,6 +98,46 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "token": "no-token",
         "secret": "no-secret",
     }
+
+
+def one_of_hers(market: Market) -> dict[str, Any]:
+    """The same for what mallory has in the other organization, where she may do everything from here on."""
+    world = market.world
+    role = Role.objects.create(key="everything", name="Everything", permissions=sorted(PERMISSIONS))
+    Assignment.objects.filter(user=world.mallory).delete()
+    Assignment.objects.create(user=world.mallory, role=role, scope=world.other)
+    mallory, oscar = world.actor("mallory"), person("oscar")
+    give(oscar, "member", world.other)
+    plan = publish_offering(world.other, SERVER, actor=mallory).plans.get()
+    review = start_review(world.other, "Hers", due=clock.now() + WEEK, actor=mallory)
+    robot = create_service_account(world.other, "hers", actor=mallory)
+    group = Group.objects.create(scope=world.other, name="Hers")
+    return {
+        "scopes": world.other_project.pk,
+        "organization": world.other.pk,
+        "plan": plan.pk,
+        "catalogue": plan.version.offering_id,
+        "offerings": plan.version.offering_id,
+        "connections": cloud_of_hers(market).pk,
+        "people": oscar.pk,
+        "reviews": review.pk,
+        "review-item": ReviewItem.objects.filter(review=review).first().pk,
+        "service-accounts": robot.pk,
+        "robot": robot.pk,
+        "groups": group.pk,
+        "roles": create_role(world.other, "Hers", ["view_scope"], actor=mallory).pk,
+    }
+
+
+def cloud_of_hers(market: Market) -> Connection:
+    """A cloud like nordwind's, connected by mallory."""
+    world = market.world
+    elsewhere = World({**world.people, "dave": world.mallory}, {**world.scopes, "nordwind": world.other})
+    cloud = connection(elsewhere, "aws", market.aws.config, {"access_key_id": "A", "secret_access_key": "B"}, name="hers")
+    choose(cloud, REGION, "region", REGION, at="")
+    choose(cloud, REGION, "size", "t3.small")
+    choose(cloud, REGION, "image", market.image)
+    return cloud
 
 
 def shared(resource: Any, world: Any) -> ResourceShare:
