@@ -25,8 +25,7 @@ def hand_over(thing: Any, to: User, *, actor: Actor) -> None:
     """
     require(actor, thing.view_permission, thing)
     thing = type(thing).objects.select_for_update(of=("self",)).get(pk=thing.pk)
-    if not may_hand_over(actor, thing):
-        raise Forbidden(_("Its owner hands it over, or who manages the place."))
+    check_may_hand_over(actor, thing)
     was, belonging = owner_of(thing), _kind_of(thing)
     if was == to:
         return
@@ -46,11 +45,19 @@ def hand_over(thing: Any, to: User, *, actor: Actor) -> None:
         notify([was], "taken_over", target=thing, actor=actor, account=str(to))
 
 
+def check_may_hand_over(actor: Actor, thing: Any) -> None:
+    """Raise Forbidden where it is not hers to hand over."""
+    if not may_hand_over(actor, thing):
+        raise Forbidden(_("Its owner hands it over, or who manages the place."))
+
+
 def may_hand_over(actor: Actor, thing: Any) -> bool:
-    """Whether she is its owner, or manages where it lives."""
+    """Whether she is its owner, or manages where it lives. Nobody hands over what she looks at as another person."""
+    if actor.viewed_as_by:
+        return False
     was = owner_of(thing)
     if was and was.person_id == actor.person_id and holds(actor, thing.view_permission, thing):
-        return not actor.viewed_as_by
+        return True
     return holds(actor, manages(thing) if isinstance(thing, Scope) else "share_resource", thing)
 
 

@@ -156,6 +156,7 @@ def end_share(request: HttpRequest, pk: uuid.UUID, share_pk: int) -> HttpRespons
 def hand_over(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Another person answers for it: said by who shares it, or by its owner herself."""
     found = resource_visible_to(request.actor, pk)
+    owning.check_may_hand_over(request.actor, found)
     form = HandOverForm(request.POST, auto_id="owner-%s")
     if form.is_valid():
         try:

@@ -73,6 +73,7 @@ def hand_over(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         owning.hand_over(found, given["to"], actor=actor)
         messages.success(request, _("%(person)s answers for it from now on.") % {"person": given["to"]})
 
+    owning.check_may_hand_over(request.actor, scope_for(request.actor, pk))
     return act(request, pk, "owner", "view_scope", HandOverForm(request.POST, auto_id="owner-%s"), give)
 
 

@@ -1,5 +1,6 @@
 """Seeing Concord as another person sees it, in a browser: marked on every page, nothing written, and over when it is over."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,12 @@ from django.urls import reverse
 
 from portal.access.models import Assignment
 from portal.core import clock
+from portal.core.errors import Forbidden
 from portal.events.models import Event
 from portal.identity.models import Look
 from portal.identity.people import disable_person
 from portal.orders.models import OrderState
+from portal.tenancy import owning
 from portal.users.models import User
 from portal.web import takes
 from portal.web.urls import urlpatterns
@@ -101,6 +104,16 @@ def converters(pattern):
 
 def address_of(pattern, words):
     return reverse(pattern.name, kwargs=words)
+
+
+def test_an_admin_who_is_looked_at_hands_nothing_over(world):
+    give(world.bob, "organization_admin", world.nordwind)
+    seen = replace(world.actor("bob"), viewed_as_by=world.erin, memory={})
+    owning.hand_over(world.web, world.alice, actor=world.actor("bob"))
+    with pytest.raises(Forbidden):
+        owning.hand_over(world.web, world.bob, actor=seen)
+    world.web.refresh_from_db()
+    assert world.web.owner == world.alice
 
 
 def test_her_own_things_and_files_are_not_shown(looking):
