@@ -1,6 +1,7 @@
 """Every address of the portal, read from its resolver, and one of each thing that an address can name."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,12 +20,11 @@ from portal.identity.service_accounts import create_service_account
 from portal.identity.tokens import create_token
 from portal.metering.services import request_export, set_budget
 from portal.notices.models import Notice
-from portal.provisioning.models import ResourceShare
-from portal.provisioning.services import share_resource
 from portal.tenancy.custom_roles import create_role
 from portal.tenancy.invitations import invite
 from portal.tenancy.models import ReviewItem
 from portal.tenancy.reviews import start_review
+from portal.tenancy.sharing import share
 from portal.tenancy.terms import publish
 from tests.cast import World, give, person
 from tests.identity.upstream import oidc
@@ -89,6 +89,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "token_pk": key.pk,
         "tokens": key.pk,
         "share_pk": shared(resource, world).pk,
+        "scope_share_pk": shared(world.web, world).pk,
         "user_pk": world.alice.pk,
         "assignment_pk": world.alice.assignments.get(role__key="member").pk,
         "key": "aws",
@@ -140,11 +141,19 @@ def cloud_of_hers(market: Market) -> Connection:
     return cloud
 
 
-def shared(resource: Any, world: Any) -> ResourceShare:
-    """The resource lent to carol by somebody who may."""
-    lender = Role.objects.create(key="lending", name="Lending", permissions=["share_resource", "view_resource"])
-    world.alice.assignments.create(role=lender, scope=world.web)
-    return share_resource(resource, world.carol, "view_resource", expires=clock.now() + WEEK, actor=world.actor("alice"))
+def shared(thing: Any, world: Any) -> Any:
+    """A share of it for carol, by somebody who may."""
+    lender, _made = Role.objects.get_or_create(
+        key="lending", defaults={"name": "Lending", "permissions": ["share_resource", "view_resource"]}
+    )
+    world.alice.assignments.get_or_create(role=lender, scope=world.web)
+    return share(thing, world.carol, "view_resource", expires=clock.now() + WEEK, actor=world.actor("alice"))
+
+
+def never_were(things: dict[str, Any]) -> dict[str, Any]:
+    """Ids of the same kind that name nothing."""
+    made_up: dict[type, Callable[[Any], Any]] = {uuid.UUID: lambda _pk: uuid.uuid4(), int: lambda _pk: 10**9}
+    return {key: made_up.get(type(pk), lambda pk: pk)(pk) for key, pk in things.items()}
 
 
 def addresses(patterns: list[Any], things: dict[str, Any]) -> Iterator[tuple[str, str, URLPattern]]:

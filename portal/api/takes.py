@@ -43,6 +43,8 @@ TAKES: dict[str, Line] = {
     "resources_operate": "operate_resource",
     "resources_retry": ("operate_resource", "operate_platform"),
     **dict.fromkeys(("resources_secret", "resources_rotate"), "view_secret"),
+    "resources_hand_over": "share_resource",
+    **dict.fromkeys(("resource_shares_list", "resource_shares_create", "resource_shares_end"), "share_resource"),
     # Money
     "budgets_set": "manage_budgets",
     **dict.fromkeys(("exports_create", "exports_read", "exports_download"), "export_cost"),
@@ -52,6 +54,8 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("connections_create", "connections_check", "connections_credentials", "connections_disable"), CLOUDS),
     # Organization
     **dict.fromkeys(("scopes_read", "scopes_quotas", "assignments_list", "groups_list", "groups_read"), "view_scope"),
+    "scopes_hand_over": ("manage_tenants", "manage_projects"),  # the one of its kind
+    **dict.fromkeys(("scope_shares_list", "scope_shares_create", "scope_shares_end"), "share_resource"),
     **dict.fromkeys(("assignments_create", "assignments_end"), ACCESS),
     **dict.fromkeys(("groups_create", "groups_rename", "groups_delete", "groups_add", "groups_remove"), ACCESS),
     **dict.fromkeys(("reviews_start", "reviews_read", "reviews_items", "reviews_decide", "reviews_close"), ACCESS),

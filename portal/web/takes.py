@@ -70,6 +70,7 @@ TAKES: dict[str, Takes | Free] = {
     "resource-secret": Takes("", "view_secret"),
     "resource-rotate": Takes("", "view_secret"),
     "resource-end": Takes("place_order", "place_order"),
+    "resource-owner": Takes("", "share_resource"),
     "resource-share": Takes("", "share_resource"),
     "resource-share-end": Takes("", "share_resource"),
     # Money
@@ -99,6 +100,10 @@ TAKES: dict[str, Takes | Free] = {
     "scope-create": Takes("", SCOPES),
     "scope-rename": Takes("", SCOPES),
     "scope-close": Takes("", SCOPES),
+    "scope-owner": Takes("", SCOPES),
+    "scope-shares": Takes("share_resource", "share_resource"),
+    "scope-share-end": Takes("", "share_resource"),
+    "scope-shares-report": Takes("share_resource"),
     "scope-role-give": Takes("", ACCESS),
     "scope-role-end": Takes("", ACCESS),
     "scope-groups": Takes("view_scope", ACCESS),
@@ -160,7 +165,9 @@ TAKES: dict[str, Takes | Free] = {
 }
 
 OF_THE_FRAME = frozenset(name for name, takes in TAKES.items() if takes is Free.FRAME)
-HANDED_OUT = frozenset({"export-download", "import-template", "import-result", "review-report", "scope-terms-accepted"})
+HANDED_OUT = frozenset(
+    {"export-download", "scope-shares-report", "import-template", "import-result", "review-report", "scope-terms-accepted"}
+)
 """Files: whoever looks as another person takes nothing home in her name."""
 
 

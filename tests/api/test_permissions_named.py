@@ -65,7 +65,8 @@ def test_each_line_is_true(market, world, caller):
     robot = create_service_account(world.web, "hers", owner=probe, actor=world.actor("erin"))
     hers = {"tokens": Token.objects.get(user=probe).pk, "notices": told(probe, world).pk, "service-accounts": robot.pk}
     for name, method, path in operations():
-        needed, named = permissions_for(name), things | hers if TAKES[name] is Free.OWN else things
+        needed = OF_A_PROJECT.get(name) or permissions_for(name)
+        named = things | hers if TAKES[name] is Free.OWN else things
         for lacks in (needed, *([other for other in needed if other != one] for one in needed)):
             asked_by = probe if name in ("orders_withdraw", "approvals_withdraw") else None
             status = ask(program, role, lacks, method, address_of(path, named), sent.get(name, {}), asked_by=asked_by)
@@ -82,6 +83,10 @@ def test_nothing_is_free_for_who_is_not_signed_in(client, market):
         assert client.generic(method, f"/api/{address_of(path, things)}").status_code == 401, name
 
 
+OF_A_PROJECT = {"scopes_hand_over": ["manage_projects"]}
+"""What is asked of a project where it depends on the kind of scope."""
+
+
 def told(user, world):
     return notify([user], "role_given", target=world.web, actor=world.actor("erin"), role="Member")[0]
 
@@ -91,6 +96,8 @@ def address_of(path, things):
     prefix = path.split("/")[2]
     pk = things["organization"] if "/terms/" in path else things[prefix] if "{id}" in path else ""
     address = path.removeprefix("/api/").replace("{id}", str(pk))
+    if path.startswith("/api/scopes/") and "{share_pk}" in path:
+        address = address.replace("{share_pk}", str(things["scope_share_pk"]))
     address = re.sub(r"\{(\w+)\}", lambda found: str(things[found[1]]), address)
     return address + QUERIES.get(path, "").format(**things)
 
@@ -113,6 +120,10 @@ def bodies(market, things):
     return {
         "orders_create": {"project": scope, "items": [item]},
         "offerings_quote": {"project": scope, **item},
+        "scopes_hand_over": {"owner": "carol"},
+        "resources_hand_over": {"owner": "carol"},
+        "scope_shares_create": {"person": "carol", "permission": "view_resource", "expires": week},
+        "resource_shares_create": {"person": "carol", "permission": "view_resource", "expires": week},
         "approvals_vote": {"choice": "approve", "card_hash": "another"},
         "resources_operate": {"verb": "stop"},
         "budgets_set": {"amount": "900.50"},

@@ -19,6 +19,7 @@ DENIED = (403, 404)
 BODIES = {
     "resource-operate": {"verb": "stop"},
     "approval": {"choice": "approve", "card_hash": "another"},
+    "resource-owner": {"to": "carol"},
     "queue-run": {"task": "orders.sweep"},
 }
 
@@ -69,7 +70,12 @@ def cases(things, world):
             act = path.split("/")[2]
             tenant, project = (world.nordwind, world.retail) if act == "create" else (world.retail, world.web)
             for kind, place in (("tenant", tenant), ("project", project)):
-                yield name, f"scopes/{place.pk}/{act}/", Takes("", f"manage_{kind}s"), {"kind": kind, "name": "new"}
+                yield (
+                    name,
+                    f"scopes/{place.pk}/{act}/",
+                    Takes("", f"manage_{kind}s"),
+                    {"kind": kind, "name": "new", "to": "carol"},
+                )
         elif isinstance(line, Takes):
             yield name, path, line, BODIES.get(name, {})
 

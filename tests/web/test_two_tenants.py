@@ -13,7 +13,7 @@ from portal.tenancy.groups import create_group
 from portal.tenancy.models import Acceptance
 from portal.web.takes import TAKES, Free, Takes
 from portal.web.urls import urlpatterns
-from tests.addresses import addresses, one_of_each
+from tests.addresses import addresses, never_were, one_of_each
 
 METHODS = ("get", "post", "put", "patch", "delete")
 OF_THE_PORTAL = ("directory",)
@@ -41,7 +41,7 @@ def everything(world, theirs):
 @pytest.mark.parametrize("name", ["mallory", "bob"])
 def test_an_id_of_others_is_answered_like_one_that_never_was(name, theirs, everything, world, signed_in):
     browser, wrong, count = signed_in(name), [], 0
-    never = {key: uuid.uuid4() if isinstance(pk, uuid.UUID) else pk for key, pk in theirs.items()} | {"share_pk": 10**9}
+    never = never_were(theirs)
     ours, nobodys = addresses(urlpatterns, theirs), addresses(urlpatterns, never)
     for (url, path, pattern), (_url, made_up, _pattern) in zip(ours, nobodys, strict=True):
         line = TAKES[url]

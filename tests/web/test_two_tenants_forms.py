@@ -11,7 +11,7 @@ from portal.core import clock
 from portal.events.models import Event
 from portal.web.takes import TAKES, Free
 from portal.web.urls import urlpatterns
-from tests.addresses import addresses, one_of_each, one_of_hers
+from tests.addresses import addresses, never_were, one_of_each, one_of_hers
 from tests.forms import Form, forms_of
 
 NAMES = {
@@ -45,7 +45,7 @@ DULL = re.compile(r'name="csrfmiddlewaretoken"[^>]*>|X-CSRFToken": "\w+"|(?:valu
 def test_an_id_of_others_in_a_form_is_answered_like_one_that_never_was(market, world, signed_in, settings):
     settings.KEYCLOAK_URL = "http://127.0.0.1:9"
     theirs = one_of_each(market)
-    hers = theirs | {key: uuid.uuid4() for key, pk in theirs.items() if isinstance(pk, uuid.UUID)} | one_of_hers(market)
+    hers = never_were(theirs) | one_of_hers(market)
     browser, wrong, tried = signed_in("mallory"), [], set()
     for url, form, place in own_forms(browser, hers):
         for field in form.ids:
@@ -66,7 +66,7 @@ def test_an_id_of_others_in_a_form_is_answered_like_one_that_never_was(market, w
 def test_an_id_of_others_in_a_query_is_answered_like_one_that_never_was(market, world, signed_in, settings):
     settings.KEYCLOAK_URL = "http://127.0.0.1:9"
     theirs = one_of_each(market)
-    hers = theirs | {key: uuid.uuid4() for key, pk in theirs.items() if isinstance(pk, uuid.UUID)} | one_of_hers(market)
+    hers = never_were(theirs) | one_of_hers(market)
     browser, wrong, now = signed_in("mallory"), [], clock.now()
     for url, path, _pattern in addresses(urlpatterns, hers):
         look = partial(ask, browser, world, Form("get", ""), f"/{path}")
