@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "portal.pricing",
     "portal.provisioning",
     "portal.metering",
+    "portal.leases",
     "portal.orders",
     "portal.web",
     "portal.api",
@@ -224,6 +225,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tenancy.sweep_reviews": {"task": "tenancy.sweep_reviews", "schedule": 900},
     "tenancy.tell_role_ends": {"task": "tenancy.tell_role_ends", "schedule": 3600},
     "identity.leavings_due": {"task": "identity.leavings_due", "schedule": 300},
+    "leases.sweep": {"task": "leases.sweep", "schedule": 30},
     "identity.forget": {"task": "identity.forget", "schedule": 6 * 3600},
     "identity.tell_ends": {"task": "identity.tell_ends", "schedule": 3600},
     "identity.pull": {"task": "identity.pull", "schedule": 10},
@@ -271,6 +273,7 @@ PORTAL_PROVIDERS: list[str] = [
 PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.clouds.kinds.ConnectionKind",
     "portal.orders.kinds.OrderKind",
+    "portal.leases.kinds.LeaseKind",
 ]
 PORTAL_BELONGINGS: list[str] = [
     "portal.tenancy.belongings.ScopeBelongings",

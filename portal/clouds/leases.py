@@ -71,4 +71,7 @@ class Lends(Cloud, Protocol):
         """Lend it; a CloudError of kind "permission" where the cloud refuses this person."""
 
     def end_lease(self, id: str, target: str) -> None:
-        """What was lent opens nothing any more where the lease is revocable, as far as the cloud can; ended already is no error."""
+        """What was lent opens nothing any more where the lease is revocable, as far as the cloud can; ended already is no error.
+
+        `id` is that of the `LeaseGiven`, or the `key` of an ask whose answer never came.
+        """

@@ -76,6 +76,14 @@ def read_access_token(raw: str, *, clients: Collection[str] = ()) -> Token:
     return _token(_claims(raw, ACCESS, azp=(settings.KEYCLOAK_CLIENT_ID, *clients)), needs=("sub",))
 
 
+def read_lease_token(raw: str, *, audience: str) -> Token:
+    """An access token that the portal had exchanged for one audience and no other; raises as above."""
+    claims = _claims(raw, ACCESS, azp=(settings.KEYCLOAK_CLIENT_ID,), audience=audience)
+    if claims["aud"] not in (audience, [audience]):
+        raise BadToken("for others, too")
+    return _token(claims, needs=("sub",))
+
+
 def read_logout_token(raw: str) -> Token:
     """A fresh logout token for the portal, with a subject or a session; raises as above. Seen before is for the caller."""
     claims = _claims(raw, LOGOUT)
@@ -92,7 +100,7 @@ def read_logout_token(raw: str) -> Token:
     return token
 
 
-def _claims(raw: str, kind: Kind, *, azp: Collection[str] = ()) -> dict[str, Any]:
+def _claims(raw: str, kind: Kind, *, azp: Collection[str] = (), audience: str = "") -> dict[str, Any]:
     """The claims of a token whose signature, type, issuer, audience, times and (where given) party hold."""
     header = _header(raw)
     if str(header["typ"]).lower().removeprefix("application/") != kind.header:
@@ -103,7 +111,7 @@ def _claims(raw: str, kind: Kind, *, azp: Collection[str] = ()) -> dict[str, Any
         now=now,
         leeway=LEEWAY_S,
         iss={"essential": True, "value": issuer()},
-        aud={"essential": True, "value": settings.KEYCLOAK_CLIENT_ID},
+        aud={"essential": True, "value": audience or settings.KEYCLOAK_CLIENT_ID},
         exp={"essential": True},
         iat={"essential": True},
         typ={"essential": True, "value": kind.claim},

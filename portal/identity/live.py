@@ -2,19 +2,14 @@
 
 from uuid import UUID
 
-import requests
-from django.conf import settings
 from django.utils.translation import gettext as _
 
-from portal.core.errors import Forbidden, Unavailable
-from portal.identity import sessions, tokens, upstream
+from portal.core.errors import Forbidden
+from portal.identity import grants, sessions, tokens, upstream
 from portal.identity.models import Session
 from portal.identity.plane import issuer
 from portal.users.actor import Actor
 from portal.users.models import User
-
-TIMEOUT_S = 2
-OVER = "invalid_grant"  # ended, logged out, disabled, deleted, too old: Keycloak says this alone of a person's token
 
 
 def stands(actor: Actor) -> bool:
@@ -42,36 +37,12 @@ def ask_provider(actor: Actor) -> None:
     session = living.filter(pk=session_id).first() if session_id else None
     if session is None or session.identity is None:
         return
-    renewed = _renew(session.refresh_token) if session.identity.issuer == issuer() else None
+    renewed = grants.renew(session.refresh_token) if session.identity.issuer == issuer() else None
     if renewed is None:
         upstream.sign_out(Session.objects.filter(pk=session.pk), cause=session)
         raise Forbidden(_("Your sign-in has ended at the identity provider. Sign in again."))
-    session.refresh_token = renewed
+    session.refresh_token = str(renewed["refresh_token"])
     Session.objects.filter(pk=session.pk, ended_at=None).update(sealed=session.sealed)
-
-
-def _renew(refresh_token: str) -> str | None:
-    """The token that takes its place; None where it is good for nothing any more."""
-    if not refresh_token:
-        return None
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    client = (settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET)
-    address = f"{issuer()}/protocol/openid-connect/token"
-    try:
-        answer = requests.post(address, form, auth=client, timeout=TIMEOUT_S, allow_redirects=False)
-        said = answer.json()
-    except (requests.RequestException, ValueError) as error:
-        raise Unavailable(_silent()) from error
-    if not isinstance(said, dict) or (not answer.ok and said.get("error") != OVER):
-        raise Unavailable(_silent())
-    return str(said.get("refresh_token", refresh_token)) if answer.ok else None
-
-
-def _silent() -> str:
-    return _(
-        "The identity provider does not say whether you may still act, so nothing was done. "
-        "Try again in a minute, or sign in with a local account."
-    )
 
 
 def session_id_of(actor: Actor) -> UUID | None:

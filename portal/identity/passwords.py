@@ -107,6 +107,7 @@ def _set(pk: UUID, password: str) -> User:
     user.set_password(password)
     user.access_epoch += 1
     user.save(update_fields=["password", "access_epoch"])
+    queue.after_commit("leases.revoke_person", user.pk)
     return user
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from portal.core import clock
+from portal.core import clock, queue
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.events.services import record
 from portal.identity import factors, halfway, journal, live, lockout, looking, sessions
@@ -77,6 +77,7 @@ def sign_out_everywhere(*, actor: Actor) -> None:
     user.save(update_fields=["access_epoch"])
     sessions.end_all(user.sessions.all(), why=SessionEnd.EVERYWHERE)
     journal.tell(user, journal.SIGN_OUT)
+    queue.after_commit("leases.revoke_person", user.pk)
     record("identity.sign_out_everywhere", user, actor=actor)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from portal.core import clock, parcels
+from portal.core import clock, parcels, queue
 from portal.events.services import record
 from portal.identity import mapping, sessions
 from portal.identity.claims import kept
@@ -70,11 +70,12 @@ def sign_out(living: QuerySet[Session], *, cause: Any = "") -> int:
 
 def end_access(user: User) -> int:
     """From here on nothing she holds opens anything: sessions, tokens (those of her service accounts, too), secrets that
-    wait for her. For a locked row; returns how many sessions lived.
+    wait for her; a worker ends what she holds in clouds. For a locked row; returns how many sessions lived.
     """
     user.is_active, user.access_epoch = False, user.access_epoch + 1
     user.save(update_fields=["is_active", "access_epoch", "disabled_at"])
     parcels.forget_for(user.pk)
+    queue.after_commit("leases.revoke_person", user.pk)
     return sessions.end_all(user.sessions.all(), why=SessionEnd.DISABLED)
 
 

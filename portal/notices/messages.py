@@ -169,6 +169,16 @@ MESSAGES: Mapping[str, Message] = {
         _("%(label)s has a problem"),
         _("What happened: %(reason)s"),
     ),
+    "lease_ready": Message(
+        _("Cloud access I asked for can be taken"),
+        _("%(label)s can be taken"),
+        _("It was approved. Open its page and take it before %(date)s: it is made while you are here, and shown once."),
+    ),
+    "lease_ended": Message(
+        _("Cloud access of mine was ended"),
+        _("%(label)s was ended"),
+        _("%(reason)s Its credentials open nothing any more as soon as the cloud confirms; its page shows it."),
+    ),
     "budget_passed": Message(
         _("A budget reached a mark"),
         _("%(label)s reached %(percent)s %% of its budget"),

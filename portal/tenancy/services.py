@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from portal.access.guard import permissions_at, require, require_fresh
 from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeState
-from portal.core import clock
+from portal.core import clock, queue
 from portal.core.errors import Conflict, Forbidden, Invalid, Refused
 from portal.events.models import Event
 from portal.events.services import event_of, record, record_all
@@ -217,6 +217,7 @@ def end_assignment(assignment: Assignment, *, actor: Actor, reason: str = "") ->
     detail = {"role": assignment.role.key, "to": str(assignment.user_id or assignment.group_id)}
     record("tenancy.end_assignment", assignment, actor=actor, reason=reason, **detail)
     if assignment.user:
+        queue.after_commit("leases.revoke_person", assignment.user.pk)
         notify([assignment.user], "role_ended", target=assignment.scope, actor=actor, role=str(assignment.role))
     assignment.delete()
     actor.forget()

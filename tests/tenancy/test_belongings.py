@@ -63,6 +63,8 @@ KEYS_TO_PEOPLE = {
     "identity.HandOver.to": "history",
     "identity.Look.looker": "history",
     "identity.Look.person": "history",
+    "leases.Lease.person": "herself",
+    "leases.LeaseOffer.made_by": "history",
     "metering.Export.asked_by": "history",
     "provisioning.Step.asked_by": "history",
     "tenancy.Acceptance.user": "history",

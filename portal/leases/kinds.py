@@ -1,0 +1,46 @@
+"""A lease as a governed act: what the approval engine needs to know of it."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.clouds.models import ConnectionState
+from portal.core.errors import Refused
+from portal.leases import states
+from portal.leases.models import Lease, LeaseState
+from portal.users.actor import Actor
+
+
+class LeaseKind:
+    """A lease that waits for a decision. Once it may be, the person takes it herself: nothing is minted for who is absent."""
+
+    name = "lease"
+    label = _("Cloud access")
+    permission = "take_lease"
+
+    def load(self, subject_id: str) -> Lease | None:
+        return states.locked(subject_id)
+
+    def facts(self, subject: Lease) -> dict[str, Any]:
+        offer = subject.offer
+        return {
+            "offer": offer.name,
+            "target": offer.target_label,
+            "connection": subject.connection.name,
+            "provider": subject.connection.provider.key,
+            "minutes": subject.duration_s // 60,
+            "purpose": subject.purpose,
+        }
+
+    def still_valid(self, subject: Lease) -> bool:
+        if subject.offer.withdrawn_at is not None:
+            raise Refused(_("This is not offered any more."))
+        if subject.connection.state != ConnectionState.READY:
+            raise Refused(_("%(cloud)s is not in use any more.") % {"cloud": subject.connection.name})
+        return bool(subject.state == LeaseState.WAITING)
+
+    def apply(self, subject: Lease, *, actor: Actor) -> None:
+        states.make_ready(subject, actor=actor)
+
+    def drop(self, subject: Lease, outcome: str, *, actor: Actor) -> None:
+        states.refuse(subject, outcome, actor=actor)
