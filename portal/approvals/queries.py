@@ -1,5 +1,6 @@
 """Approvals and policies that a person may see, what waits for her, and the policies in force somewhere."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -109,6 +110,15 @@ def rules_for(subject_kind: str, scope: Scope, at: datetime) -> list[Rule]:
         )
         for row in rows
     ]
+
+
+def places_of_rules(subject_kind: str, scopes: Iterable[Scope], at: datetime) -> set[str]:
+    """The paths of those scopes, or of scopes above them, where a policy has a say on one kind of act."""
+    above = {UUID(label) for scope in scopes for label in str(scope.path).split(".")}
+    rows = Policy.objects.filter(subject_kind=subject_kind, scope__in=above, starts__lte=at).filter(
+        Q(ends=None) | Q(ends__gt=at)
+    )
+    return set(rows.values_list("scope__path", flat=True))
 
 
 def _seated(actor: Actor) -> Any:

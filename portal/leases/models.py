@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from portal.access.managers import AccessManager
 from portal.access.models import Scope
@@ -94,14 +95,14 @@ MOVING = (LeaseState.MINTING, LeaseState.ENDING)
 class LeaseEnd(models.TextChoices):
     """What ended a lease, or is ending it."""
 
-    TIME = "time"
-    HERSELF = "herself"
-    OPERATOR = "operator"
-    ROLE = "role"
-    OFFER = "offer"
-    CONNECTION = "connection"
-    NOT_TAKEN = "not_taken"
-    DECISION = "decision"
+    TIME = "time", _("Its time was over")
+    HERSELF = "herself", _("Its holder ended it")
+    OPERATOR = "operator", _("An operator ended it")
+    ROLE = "role", _("Its holder may not take it any more, or was signed out everywhere")
+    OFFER = "offer", _("It is not offered any more")
+    CONNECTION = "connection", _("The connection is not in use any more")
+    NOT_TAKEN = "not_taken", _("It was not taken in time")
+    DECISION = "decision", _("It was not approved")
 
 
 class Lease(Base):

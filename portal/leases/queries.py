@@ -1,12 +1,15 @@
 """Reads of offers and leases: each person sees her own, and who manages a connection sees those of it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from portal.access.guard import require, scope_ids
+from portal.access.guard import holds, require, scope_ids
+from portal.access.resolver import covers
+from portal.approvals.queries import places_of_rules
 from portal.clouds.models import Connection, ConnectionState
 from portal.core import parcels
 from portal.core.errors import NotFound
@@ -36,7 +39,16 @@ def offers_on(connection: Connection, actor: Actor) -> QuerySet[LeaseOffer]:
     """What is offered of a connection she manages, by scope."""
     require(actor, "manage_connections", connection)
     found: QuerySet[LeaseOffer] = LeaseOffer.objects.filter(connection=connection, withdrawn_at=None)
-    return found.select_related("scope", "connection__scope").order_by("scope__path", "name", "pk")
+    return found.select_related("scope", "connection__provider", "connection__lender").order_by("scope__path", "name", "pk")
+
+
+def offer_to_manage(actor: Actor, pk: UUID | str) -> LeaseOffer:
+    """One offer of a connection she manages, withdrawn or not; or NotFound."""
+    rows = LeaseOffer.objects.select_related("scope", "connection__provider", "connection__lender", "connection__scope")
+    found: LeaseOffer | None = rows.filter(pk=pk).first()
+    if found is None or not holds(actor, "manage_connections", found.connection):
+        raise NotFound
+    return found
 
 
 def leases_of(actor: Actor) -> QuerySet[Lease]:
@@ -63,6 +75,13 @@ def lease_visible_to(actor: Actor, pk: UUID | str) -> Lease:
     if found is None:
         raise NotFound
     return found
+
+
+def scopes_decided(offers: Iterable[LeaseOffer], at: datetime) -> set[str]:
+    """The paths of the scopes of these offers where a policy may ask for a decision first."""
+    scopes = {offer.scope.pk: offer.scope for offer in offers}.values()
+    roots = places_of_rules("lease", scopes, at)
+    return {str(scope.path) for scope in scopes if any(covers(root, str(scope.path)) for root in roots)}
 
 
 def lender_of(connection: Connection) -> Lender | None:

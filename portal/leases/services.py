@@ -1,6 +1,7 @@
 """Ask for a lease, take it while one is here, read its secret once, and end it."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +40,16 @@ class Given:
     profile: str
     profile_path: str
     note: str
+
+    @property
+    def exports(self) -> str:
+        """The variables as lines for a shell."""
+        return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in self.env.items())
+
+    @property
+    def file_name(self) -> str:
+        """What the profile is called as a file of its own."""
+        return self.profile_path.rpartition("/")[2].lstrip(".") or "profile"
 
 
 @transaction.atomic
@@ -135,6 +146,11 @@ def why_not(offer: LeaseOffer, actor: Actor) -> str:
     return ""
 
 
+def is_from_provider(actor: Actor) -> bool:
+    """Whether she signed in through the identity provider, so that a token for a cloud can be had for her."""
+    return _is_from_provider(_session_of(actor))
+
+
 def _waits(lease: Lease, actor: Actor) -> bool:
     """Whether a decision is asked for. What was offered is decided on once more only where a policy has a say on leases."""
     scope = lease.offer.scope
@@ -173,18 +189,19 @@ def _present(actor: Actor, lender: Lender, subject_token: str) -> Session | None
     by_token = bool(subject_token) and actor.auth.method == "device"
     if actor.user.kind_of_user != UserKind.PERSON or actor.auth.method in ABSENT or actor.narrowed_to is not None:
         raise Forbidden(_absent())
-    session = (
-        Session.objects.select_related("identity")
-        .filter(pk=id_of(actor.auth.session), user=actor.user, ended_at=None)
-        .first()
-    )
-    if (
-        lender.audience
-        and not by_token
-        and (session is None or session.identity is None or session.identity.issuer != issuer())
-    ):
+    session = _session_of(actor)
+    if lender.audience and not by_token and not _is_from_provider(session):
         raise Refused(_("This cloud takes people of the identity provider alone, and you signed in with a local account."))
     return session
+
+
+def _session_of(actor: Actor) -> Session | None:
+    living = Session.objects.select_related("identity").defer("identity__claims")
+    return living.filter(pk=id_of(actor.auth.session), user=actor.user, ended_at=None).first()
+
+
+def _is_from_provider(session: Session | None) -> bool:
+    return session is not None and session.identity is not None and session.identity.issuer == issuer()
 
 
 def _keep_token(lease: Lease, subject_token: str) -> None:

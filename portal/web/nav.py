@@ -37,6 +37,7 @@ NAV = [
     Place("work", _("Catalogue"), "catalogue", "layout-grid", "view_offering", ("offering",)),
     Place("work", _("Orders"), "orders", "clipboard-list", "view_order", ("order",)),
     Place("work", _("Resources"), "resources", "server-2", "view_resource", ("resource",)),
+    Place("work", _("Cloud access"), "leases", "lock", "take_lease", ("lease", "leaseoffer"), _("Access")),
     Place("money", _("Cost"), "cost", "chart-pie", "view_cost", ("budget",)),
     Place("money", _("Exports"), "exports", "download", "export_cost", ("export",)),
     Place("clouds", _("Connections"), "connections", "cloud", "view_connection", ("connection",)),

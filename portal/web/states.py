@@ -154,6 +154,17 @@ INVITATION = {
     "lapsed": Look("idle", "clock", _("Ended")),
 }
 
+LEASE = {
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "ready": Look("wait", "key", _("To take")),
+    "minting": Look("move", "loader-2", _("Being made")),
+    "held": Look("ok", "circle-check", _("Active")),
+    "ending": Look("move", "loader-2", _("Ending")),
+    "ended": Look("idle", "circle-x", _("Ended")),
+    "refused": Look("fail", "x", _("Not approved")),
+    "failed": Look("fail", "alert-triangle", _("Failed")),
+}
+
 STATES: dict[str, dict[str, Look]] = {
     "resource": RESOURCE,
     "order": ORDER,
@@ -172,6 +183,7 @@ STATES: dict[str, dict[str, Look]] = {
     "verdict": VERDICT,
     "leaving": LEAVING,
     "invitation": INVITATION,
+    "lease": LEASE,
 }
 
 

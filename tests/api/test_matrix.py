@@ -11,6 +11,7 @@ from portal.core import clock
 from portal.events.services import record
 from portal.identity.models import Leaving
 from portal.identity.service_accounts import create_service_account
+from portal.leases.models import Lease, LeaseOffer, LeaseState, Lender
 from portal.metering.services import request_export
 from portal.notices.services import notify
 from portal.tenancy.custom_roles import create_role, edition_of
@@ -52,6 +53,7 @@ def things(market, world):
         "review": start_review(world.retail, "Autumn", due=clock.now() + WEEK, actor=world.actor("erin")).pk,
         "identity-provider": provider_of(world).pk,
         "service-account": create_service_account(world.web, "ci", owner=world.alice, actor=world.actor("erin")).pk,
+        **lent(market, world),
     }
 
 
@@ -80,6 +82,8 @@ READS = [
     ("reviews/{review}/items/", {"erin"}),
     ("scopes/{nordwind}/terms/", {"carol", "dave", "erin"}),
     ("identity-providers/{identity-provider}/", {"erin"}),
+    ("lease-offers/{lease-offer}/", {"alice", "dave"}),
+    ("leases/{lease}/", {"alice", "dave", "erin"}),
 ]
 ACTS = [
     ("POST", "offerings/{offering}/quote/", "quote", ALL, 200),
@@ -124,6 +128,10 @@ ACTS = [
     ("POST", "reviews/{review}/items/", "verdict", {"erin"}, 200),
     ("POST", "scopes/{nordwind}/terms/", "terms", {"erin"}, 201),
     ("POST", "people/{people}/enable/", "nothing", {"erin"}, 200),
+    ("POST", "connections/{connection}/lease-offers/", "lease-offer", {"dave", "erin"}, 201),
+    ("DELETE", "lease-offers/{lease-offer}/", "nothing", {"dave", "erin"}, 204),
+    ("POST", "leases/", "lease", NOBODY, 201),  # a token of the API says nothing of who sits there
+    ("POST", "leases/{lease}/end/", "nothing", {"alice", "dave", "erin"}, 200),
     ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
 ]
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
@@ -136,6 +144,17 @@ def helpers(world):
     group = Group.objects.create(scope=world.web, name="Helpers")
     group.members.add(world.alice)
     return group
+
+
+def lent(market, world):
+    """An offer of the cloud in the project web, and a lease of alice's."""
+    targets = [{"key": "reader", "label": "Reader", "detail": "", "problem": ""}]
+    Lender.objects.create(connection=market.aws, lends=True, shortest_s=900, longest_s=3600, targets=targets)
+    given = {"connection": market.aws, "scope": world.web, "target": "reader", "target_label": "Reader"}
+    offer = LeaseOffer.objects.create(name="Read", longest_s=3600, made_by=world.dave, **given)
+    held = {"state": LeaseState.HELD, "duration_s": 3600, "ends": clock.now() + WEEK}
+    lease = Lease.objects.create(offer=offer, connection=market.aws, person=world.alice, key="k", **held)
+    return {"lease-offer": offer.pk, "lease": lease.pk}
 
 
 def planned(world):
@@ -172,6 +191,8 @@ def body_of(name, market, things):
         "service-account": {"scope": str(things["web"]), "name": "nightly", "owner": "alice"},
         "token": {"name": "ci", "expires": (clock.now() + WEEK).isoformat()},
         "give-over": {"owner": "carol"},
+        "lease": {"offer": str(things["lease-offer"]), "minutes": 30, "purpose": "A fault"},
+        "lease-offer": {"scope": str(things["web"]), "name": "Again", "target": "reader", "longest_minutes": 30},
         "quote": {"project": str(things["web"]), **item},
         "order": {"project": str(things["web"]), "items": [item]},
         "vote": {"choice": "approve", "card_hash": Approval.objects.get(pk=things["approval"]).card_hash},
@@ -204,13 +225,23 @@ def test_each_role_can_do_what_it_may_and_no_more(caller, market, things, method
     if path != "meter-now/":
         assert caller("mallory").send(method, path, sent, Idempotency_Key="m").status_code == 404
     for number, name in enumerate(sorted(who)):
-        sent = {**sent, "name": f"cloud-{name}"} if body == "connection" else sent
+        sent = {**sent, "name": f"cloud-{name}"} if body in ("connection", "lease-offer") else sent
         answer = caller(name).send(method, path, sent, Idempotency_Key=f"{name}-{number}")
         assert answer.status_code in ((status,) if number == 0 else (status, *MOVED_ON)), (name, answer.json())
 
 
 LISTS = ["scopes/", "offerings/", "orders/", "approvals/", "resources/", "resources/unmanaged/", "connections/"]
-LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/", "service-accounts/"]
+LISTS += [
+    "exports/",
+    "budgets/",
+    "events/",
+    "tokens/",
+    "notices/",
+    "people/",
+    "service-accounts/",
+    "leases/",
+    "lease-offers/",
+]
 
 
 @pytest.mark.parametrize("path", LISTS)

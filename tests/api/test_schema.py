@@ -63,6 +63,8 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "tokens_rotate": False,
         "service_accounts_create": False,
         "service_accounts_create_token": False,
+        "leases_ask": False,
+        "lease_offers_create": False,
         "resources_operate": False,
         "resources_rotate": False,
     }
