@@ -1,4 +1,4 @@
-"""Who calls: a token, or the session of the browser that reads the docs. Nothing else opens the API."""
+"""Who calls: a token, a person's shell, or the session of the browser that reads the docs. Nothing else opens the API."""
 
 from typing import Any, NoReturn
 
@@ -13,8 +13,10 @@ from rest_framework.throttling import AnonRateThrottle
 from portal.core.errors import Forbidden
 from portal.identity import consent
 from portal.identity.services import check_live
-from portal.identity.sessions import address_of
+from portal.identity.sessions import SHELL, address_of
+from portal.identity.shells import actor_by_shell
 from portal.identity.tokens import actor_by_token
+from portal.tenancy.terms import waiting_for
 from portal.users.actor import Actor
 from portal.users.models import User
 
@@ -29,7 +31,9 @@ class WrongTokens(AnonRateThrottle):
 
 
 class BearerToken(BaseAuthentication):
-    """`Authorization: Bearer <token>` sets `request.actor`, narrowed as the token is. Any other scheme is refused."""
+    """`Authorization: Bearer <token>` sets `request.actor`: of a token of the portal, narrowed as that is, or of the identity
+    provider's, sent by a shell. Any other scheme is refused.
+    """
 
     def authenticate(self, request: Request) -> tuple[User, Actor] | None:
         given = str(request.headers.get("Authorization", ""))
@@ -40,9 +44,14 @@ class BearerToken(BaseAuthentication):
         actor = None
         if scheme.lower() == "bearer":
             correlation_id = getattr(http, "correlation_id", "")
-            actor = actor_by_token(plain.strip(), address=address_of(http), correlation_id=correlation_id)
+            came = {"address": address_of(http), "correlation_id": correlation_id}
+            actor = actor_by_token(plain.strip(), **came) or actor_by_shell(
+                plain.strip(), agent=http.headers.get("User-Agent", ""), **came
+            )
         if actor is None:
             refuse(http)
+        if actor.auth.method == SHELL and waiting_for(actor).exists():
+            raise PermissionDenied(_("New terms of use wait for you. Open the portal and read them."))
         http.actor = actor  # type: ignore[attr-defined]
         return actor.user, actor
 

@@ -44,6 +44,9 @@ ANSWER = {
 }
 
 
+HOW = "A token from your profile, or from POST /api/tokens/; or your access token of the identity provider's device flow."
+
+
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How a program signs in."""
 
@@ -51,7 +54,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A token from your profile, or from POST /api/tokens/."}
+        return {"type": "http", "scheme": "bearer", "description": HOW}
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

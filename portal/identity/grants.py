@@ -1,4 +1,4 @@
-"""What the identity provider's token endpoint answers the portal, asked by HTTP alone: in pages and in workers."""
+"""What the identity provider's token endpoints answer the portal, asked by HTTP alone: in pages and in workers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +16,22 @@ OVER = "invalid_grant"  # ended, logged out, disabled, deleted, too old: Keycloa
 
 def ask(form: Mapping[str, str]) -> tuple[bool, dict[str, Any]]:
     """Whether it gave what was asked for, and its answer. Unavailable where it gives none in two seconds."""
+    return _post("token", form)
+
+
+def stands(access_token: str) -> bool:
+    """Whether an access token for the portal is good at this moment: its session lives, and she may sign in. Unavailable as
+    above.
+    """
+    given, said = _post("token/introspect", {"token": access_token})
+    if not given:
+        raise Unavailable(silent())
+    return said.get("active") is True
+
+
+def _post(place: str, form: Mapping[str, str]) -> tuple[bool, dict[str, Any]]:
     client = (settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET)
-    address = f"{issuer()}/protocol/openid-connect/token"
+    address = f"{issuer()}/protocol/openid-connect/{place}"
     try:
         answer = requests.post(address, dict(form), auth=client, timeout=TIMEOUT_S, allow_redirects=False)
         said = answer.json()

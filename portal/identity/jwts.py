@@ -71,9 +71,9 @@ def read_id_token(raw: str, *, nonce: str) -> Token:
     return _token(claims, needs=("sub",))
 
 
-def read_access_token(raw: str, *, clients: Collection[str] = ()) -> Token:
-    """An access token for the portal, asked for by the portal itself or by one of these clients; raises as above."""
-    return _token(_claims(raw, ACCESS, azp=(settings.KEYCLOAK_CLIENT_ID, *clients)), needs=("sub",))
+def read_access_token(raw: str) -> Token:
+    """An access token for the portal that a person's shell asked for, and nobody else; raises as above."""
+    return _token(_claims(raw, ACCESS, azp=(settings.KEYCLOAK_CLI_CLIENT_ID,)), needs=("sub",))
 
 
 def read_lease_token(raw: str, *, audience: str) -> Token:

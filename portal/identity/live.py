@@ -28,10 +28,15 @@ def stands(actor: Actor) -> bool:
 
 def ask_provider(actor: Actor) -> None:
     """Where her session came from the identity provider, have its token renewed: only who may still act there has it renewed.
+    Of a shell the token that it sent is asked about; its row ends when the provider says so to the puller.
 
     Forbidden where it is over there, and then it is over here. Unavailable where the provider gives no answer in two seconds,
     or one that says nothing about her. One call a session: what comes back renews the next one.
     """
+    if actor.auth.method == sessions.SHELL:
+        if not grants.stands(actor.bearer):
+            raise Forbidden(_("Your sign-in has ended at the identity provider. Sign in again."))
+        return
     session_id = session_id_of(actor)
     living = Session.objects.select_related("identity").defer("identity__claims").filter(ended_at=None)
     session = living.filter(pk=session_id).first() if session_id else None

@@ -19,6 +19,8 @@ from portal.users.models import Identity, User
 IDLE = timedelta(hours=2)
 LONGEST = timedelta(hours=12)
 NOTED_EVERY = timedelta(minutes=1)
+SHELL = "shell"
+"""How a session came about that no browser has."""
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 

@@ -53,13 +53,11 @@ class Given:
 
 
 @transaction.atomic
-def ask_lease(
-    offer: LeaseOffer, *, duration: timedelta, purpose: str = "", key: str, actor: Actor, subject_token: str = ""
-) -> Lease:
+def ask_lease(offer: LeaseOffer, *, duration: timedelta, purpose: str = "", key: str, actor: Actor) -> Lease:
     """Ask for what is offered. Allowed at once, a worker mints it now; else it waits for a decision, and then for her.
 
-    Only a person who is here asks: `subject_token` is hers where she came with one and not by a session. The same `key` by
-    the same person gives the same lease. Invalid names the fields that do not fit.
+    Only a person who is here asks: by a session, or by a shell with her own token of the identity provider. The same `key`
+    by the same person gives the same lease. Invalid names the fields that do not fit.
     """
     require_fresh(actor)
     require(actor, "take_lease", offer)
@@ -67,7 +65,7 @@ def ask_lease(
     if made is not None:
         return made
     lender = _check_open(offer)
-    session = _present(actor, lender, subject_token)
+    session = _present(actor, lender)
     _check_form(offer, lender, duration, purpose)
     if Lease.objects.filter(person=actor.user, state__in=[*states_counted()]).count() >= MOST_HELD:
         raise Refused(_("You hold %(most)s already. End one first.") % {"most": MOST_HELD})
@@ -82,13 +80,13 @@ def ask_lease(
         return again
     record("leases.ask", lease, actor=actor, offer=offer.pk, minutes=lease.duration_s // 60, purpose=lease.purpose)
     if not _waits(lease, actor):
-        _keep_token(lease, subject_token)
+        _keep_token(lease, actor.bearer)
         states.start_minting(lease, actor=actor)
     return lease
 
 
 @transaction.atomic
-def take_lease(lease: Lease, *, actor: Actor, subject_token: str = "") -> Lease:
+def take_lease(lease: Lease, *, actor: Actor) -> Lease:
     """Take what was approved, now that she is here. Taken already, nothing changes."""
     require_fresh(actor)
     lease = _hers(lease, actor)
@@ -97,8 +95,8 @@ def take_lease(lease: Lease, *, actor: Actor, subject_token: str = "") -> Lease:
         return lease
     if lease.state != LeaseState.READY or (lease.take_until and lease.take_until <= clock.now()):
         raise Conflict(_("There is nothing to take: it was not approved, or was not taken in time. Ask again."))
-    lease.session = _present(actor, _check_open(lease.offer), subject_token)
-    _keep_token(lease, subject_token)
+    lease.session = _present(actor, _check_open(lease.offer))
+    _keep_token(lease, actor.bearer)
     states.start_minting(lease, actor=actor)
     return lease
 
@@ -140,7 +138,7 @@ def states_counted() -> tuple[LeaseState, ...]:
 def why_not(offer: LeaseOffer, actor: Actor) -> str:
     """Why she cannot lease this although it is offered to her; empty where she can."""
     try:
-        _present(actor, offer.connection.lender, subject_token="")
+        _present(actor, offer.connection.lender)
     except (Refused, Forbidden) as error:
         return str(error)
     return ""
@@ -181,16 +179,15 @@ def _check_open(offer: LeaseOffer) -> Lender:
     return lender
 
 
-def _present(actor: Actor, lender: Lender, subject_token: str) -> Session | None:
-    """The session of hers that a token can be had from; None where none is needed, or she brings her own.
+def _present(actor: Actor, lender: Lender) -> Session | None:
+    """The session of hers that a token can be had from, or in which she sent one; None where none is needed.
 
     A plain token of the API says nothing of who sits there, so nobody leases with one.
     """
-    by_token = bool(subject_token) and actor.auth.method == "device"
     if actor.user.kind_of_user != UserKind.PERSON or actor.auth.method in ABSENT or actor.narrowed_to is not None:
         raise Forbidden(_absent())
     session = _session_of(actor)
-    if lender.audience and not by_token and not _is_from_provider(session):
+    if lender.audience and not _is_from_provider(session):
         raise Refused(_("This cloud takes people of the identity provider alone, and you signed in with a local account."))
     return session
 
@@ -204,10 +201,10 @@ def _is_from_provider(session: Session | None) -> bool:
     return session is not None and session.identity is not None and session.identity.issuer == issuer()
 
 
-def _keep_token(lease: Lease, subject_token: str) -> None:
-    """Seal the token she sent for the worker that exchanges it: read once, gone after ten minutes."""
-    if subject_token:
-        parcels.put(subject_token, for_user_id=lease.person_id, about=lease.subject_parcel)
+def _keep_token(lease: Lease, sent: str) -> None:
+    """Seal the token she came with for the worker that exchanges it: read once, gone after ten minutes."""
+    if sent:
+        parcels.put(sent, for_user_id=lease.person_id, about=lease.subject_parcel)
 
 
 def _check_form(offer: LeaseOffer, lender: Lender, duration: timedelta, purpose: str) -> None:

@@ -37,7 +37,7 @@ class Actor:
     """A user acting now. `memory` keeps what was resolved about her access for the length of one request or task.
 
     `checked_at` is when it was last looked whether she may still act: NEVER for who comes with a session or a token, until
-    `identity.services.check_live` looks.
+    `identity.services.check_live` looks. `bearer` is her own token of the identity provider, where she came with one.
     """
 
     user: User
@@ -48,6 +48,7 @@ class Actor:
     viewed_as_by: User | None = None
     correlation_id: str = field(default_factory=_correlation)
     memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    bearer: str = field(default="", repr=False, compare=False)
 
     @classmethod
     def system(cls, correlation_id: str = "") -> Self:

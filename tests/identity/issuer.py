@@ -44,7 +44,7 @@ class Issuer:
         common = {"iss": self.address, "aud": "portal", "sub": "alice-at-corp", "sid": "s-1", "jti": "j-1", "iat": now}
         own = {
             "id": {"typ": "ID", "azp": "portal", "nonce": "n-1", "exp": now + 300},
-            "access": {"typ": "Bearer", "azp": "portal", "exp": now + 300},
+            "access": {"typ": "Bearer", "azp": "concord-cli", "exp": now + 300},
             "logout": {"typ": "Logout", "events": {LOGOUT_EVENT: {}}, "exp": now + 120},
         }[kind]
         return {name: value for name, value in {**common, **own, **changed}.items() if value is not None}

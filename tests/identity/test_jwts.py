@@ -155,7 +155,7 @@ ONLY = {
         "nonce no text": {"nonce": ["n-1"]},
         "no sub": {"sub": None},
     },
-    "access": {"asked for by another": {"azp": "cli"}, "asked for by nobody": {"azp": None}, "no sub": {"sub": ""}},
+    "access": {"asked for by another": {"azp": "portal"}, "asked for by nobody": {"azp": None}, "no sub": {"sub": ""}},
     "logout": {
         "with a nonce": {"nonce": "n-1"},
         "no events": {"events": None},
@@ -208,8 +208,11 @@ def test_an_old_logout_token_is_refused_though_it_ends_later(issuer):
         read("logout", issuer.token("logout", iat=now() - 301, exp=now() + 3600))
 
 
-def test_an_access_token_of_another_client_counts_where_that_is_named(issuer):
-    assert jwts.read_access_token(issuer.token("access", azp="cli"), clients=["cli"]).subject == "alice-at-corp"
+def test_the_client_of_shells_is_the_one_that_the_settings_name(issuer, settings):
+    settings.KEYCLOAK_CLI_CLIENT_ID = "tools"
+    assert read("access", issuer.token("access", azp="tools")).subject == "alice-at-corp"
+    with pytest.raises(BadToken):
+        read("access", issuer.token("access"))
 
 
 def test_a_sign_in_without_a_nonce_takes_no_token(issuer):

@@ -66,6 +66,7 @@ def values_of_settings(realm: str, url: str, environment: Mapping[str, str]) -> 
         "KEYCLOAK_REALM": realm,
         "KEYCLOAK_CLIENT_ID": settings.KEYCLOAK_CLIENT_ID,
         "KEYCLOAK_CLIENT_SECRET": settings.KEYCLOAK_CLIENT_SECRET,
+        "KEYCLOAK_CLI_CLIENT_ID": settings.KEYCLOAK_CLI_CLIENT_ID,
         "KEYCLOAK_ADMIN_CLIENT_ID": settings.KEYCLOAK_ADMIN_CLIENT_ID,
         "KEYCLOAK_ADMIN_CLIENT_SECRET": settings.KEYCLOAK_ADMIN_CLIENT_SECRET,
     }

@@ -12,6 +12,7 @@ VALUES = {
     "KEYCLOAK_REALM": "concord",
     "KEYCLOAK_CLIENT_ID": "portal",
     "KEYCLOAK_CLIENT_SECRET": "one",
+    "KEYCLOAK_CLI_CLIENT_ID": "concord-cli",
     "KEYCLOAK_ADMIN_CLIENT_ID": "sync",
     "KEYCLOAK_ADMIN_CLIENT_SECRET": "two",
 }

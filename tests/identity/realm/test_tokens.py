@@ -69,14 +69,16 @@ def test_a_token_of_the_pages_is_exchanged_for_one_of_a_cloud(realm):
 def test_a_shell_signs_in_with_the_device_flow_and_the_pages_may_exchange_its_token(realm):
     verifier = "v" * 43
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    form = {"client_id": "cli", "scope": "openid", "code_challenge": challenge, "code_challenge_method": "S256"}
+    form = {"client_id": "concord-cli", "scope": "openid", "code_challenge": challenge, "code_challenge_method": "S256"}
     device = requests.post(f"{realm.issuer}/protocol/openid-connect/auth/device", data=form, timeout=30).json()
     frank = realm.person("frank", groups=["/cloud/readers"])
     realm.browse(frank, device["verification_uri_complete"], until=lambda answer: "Device Login Successful" in answer.text)
     grant = "urn:ietf:params:oauth:grant-type:device_code"
-    tokens = realm.ask_tokens(client_id="cli", grant_type=grant, device_code=device["device_code"], code_verifier=verifier)
+    tokens = realm.ask_tokens(
+        client_id="concord-cli", grant_type=grant, device_code=device["device_code"], code_verifier=verifier
+    )
     shell = claims(tokens["access_token"])
-    assert (shell["azp"], shell["aud"], "groups" in shell) == ("cli", "portal", False)
+    assert (shell["azp"], shell["aud"], "groups" in shell) == ("concord-cli", "portal", False)
     assert realm.userinfo(tokens["access_token"])["groups"] == ["/cloud/readers"]
     exchanged = realm.ask_tokens(**exchange_of(tokens["access_token"]), scope="to-keystone", audience="keystone")
     keystone = claims(exchanged["access_token"])
@@ -89,7 +91,7 @@ def test_nobody_signs_in_without_pkce(realm):
     answer = requests.get(f"{realm.issuer}/protocol/openid-connect/auth", params=asked, allow_redirects=False, timeout=30)
     assert "error=invalid_request" in answer.headers["Location"]
     device = partial(requests.post, f"{realm.issuer}/protocol/openid-connect/auth/device", timeout=30)
-    refused = device(data={"client_id": "cli"})
+    refused = device(data={"client_id": "concord-cli"})
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
     challenge = {"code_challenge": "c" * 43, "code_challenge_method": "S256"}
-    assert device(data={"client_id": "cli"} | challenge).json()["verification_uri_complete"]
+    assert device(data={"client_id": "concord-cli"} | challenge).json()["verification_uri_complete"]
