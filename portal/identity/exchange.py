@@ -46,6 +46,8 @@ def _renewed(session_id: UUID) -> str:
     found = Session.objects.select_related("identity", "user").defer("identity__claims").filter(pk=session_id).first()
     if found is None or not found.user.is_active or not sessions.living_of(found.user).filter(pk=session_id).exists():
         raise Forbidden(_ended())
+    if found.method == sessions.SHELL:
+        raise Forbidden(_("The token that your shell sent is used up. Ask again from there."))
     if found.identity is None or found.identity.issuer != issuer():
         raise Refused(_("You signed in with a local account, and this cloud takes people of the identity provider alone."))
     renewed = grants.renew(found.refresh_token)

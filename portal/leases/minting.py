@@ -117,7 +117,7 @@ def _token(lease: Lease, audience: str) -> str | None:
     if sent:
         return exchange.exchange_of(sent, audience)
     if lease.session_id is None:
-        raise Forbidden("The token that was sent with it is gone. Ask again.")
+        raise Forbidden("The session that it was asked for in is gone. Ask again.")
     return exchange.exchange_token(lease.session_id, audience)
 
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from portal.access.guard import holds, permissions_of
 from portal.approvals.cards import waits_for
 from portal.approvals.queries import approval_of, approvals_visible_to
+from portal.clouds.labels import translated
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, NotFound, PortalError, Refused
 from portal.core.models import new_id
@@ -83,7 +84,7 @@ def ask(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
                 return redirect("lease", lease.pk)
         status = 422
     (row,) = offered([offer])
-    context = {**row, "form": form, "why_not": services.why_not(offer, request.actor)}
+    context = {**row, "options": options_of(offer), "form": form, "why_not": services.why_not(offer, request.actor)}
     return render(request, "leases/ask.html", context, status=status)
 
 
@@ -166,6 +167,12 @@ def offered(offers: list[LeaseOffer]) -> list[dict[str, Any]]:
         }
         for offer in offers
     ]
+
+
+def options_of(offer: LeaseOffer) -> list[tuple[str, Any]]:
+    """What was settled about an offer, in the words of its cloud."""
+    parts = translated(offer.connection.lender.options).get("properties", {})
+    return [(parts.get(name, {}).get("title") or name, value) for name, value in offer.options.items()]
 
 
 def secret_of(found: Lease, actor: Actor) -> Given | None:

@@ -21,7 +21,7 @@ from portal.leases.models import Lease, LeaseState, Lender
 from portal.users.models import Identity
 from tests import databases
 from tests.identity.shell import Shell
-from tests.leases.cloud import Lending
+from tests.leases.cloud import Lending, says, unreachable
 from tests.leases.desk import offer
 
 pytestmark = [pytest.mark.keycloak, pytest.mark.django_db]
@@ -127,6 +127,18 @@ def test_disabled_at_the_provider_before_the_worker_came_nothing_is_minted(desk,
     lease = desk.work(Lease.objects.get())
     assert (lease.state, Lending.calls) == (LeaseState.FAILED, [])
     assert "Sign in again" in lease.error
+
+
+def test_the_token_that_she_sent_serves_once(desk, tokens, monkeypatch):
+    monkeypatch.setattr(Lending, "lease_audience", "keystone")
+    Lender.objects.update(audience="keystone")
+    Lending.script = [says(unreachable())]
+    Caller(tokens["access_token"]).post("leases/", {"offer": str(desk.offer.pk), "minutes": 60, "purpose": "A fault"})
+    lease = desk.work(Lease.objects.get())
+    assert lease.state == LeaseState.MINTING
+    lease = desk.work(lease, minutes=1)
+    assert (lease.state, lease.is_in_cloud) == (LeaseState.FAILED, False)
+    assert "Ask again from there" in lease.error
 
 
 def test_signed_out_here_every_token_of_that_sign_in_is_dead(tokens, shell, world):

@@ -16,8 +16,9 @@ from portal.core.models import Parcel
 from portal.events.models import Event
 from portal.identity import people
 from portal.identity import services as identity
-from portal.leases import endings, lending, minting, offers, queries, services
+from portal.leases import endings, lending, minting, offers, queries, services, tasks
 from portal.leases.models import Lease, LeaseEnd, LeaseState, Lender
+from portal.tenancy.services import end_assignment
 from portal.users.actor import Actor, Auth
 from tests.cast import give
 from tests.leases.cloud import Killed, Lending, does_and_says, refused, says, unreachable
@@ -143,6 +144,24 @@ def test_a_role_that_ended_ends_the_lease_at_once(desk, django_capture_on_commit
     assert desk.seen(lease).state == ENDING
     desk.work(lease)
     assert (desk.seen(lease).state, desk.seen(lease).ended_why, Lending.held) == (ENDED, "role", {})
+
+
+def test_the_sweep_ends_what_a_role_of_a_group_or_a_leave_took(desk):
+    lease = desk.held()
+    Assignment.objects.filter(user=desk.world.alice).update(expires=clock.now() - timedelta(seconds=1))
+    desk.sweep()
+    assert (desk.seen(lease).state, desk.seen(lease).ended_why, Lending.held) == (ENDED, "role", {})
+
+
+def test_taking_her_role_enqueues_the_end(desk, monkeypatch, django_capture_on_commit_callbacks):
+    sent, lease = [], desk.held()
+    monkeypatch.setattr("portal.core.queue._send", lambda task, args: sent.append((task, args)))
+    with django_capture_on_commit_callbacks(execute=True):
+        end_assignment(Assignment.objects.get(user=desk.world.alice), actor=desk.world.actor("erin"))
+    assert ("leases.revoke_person", [str(desk.world.alice.pk)]) in sent
+    tasks.revoke_person(str(desk.world.alice.pk))
+    assert desk.work(lease).state == ENDED
+    assert Lending.held == {}
 
 
 def secret_refused(desk, lease):
