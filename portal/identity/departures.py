@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from portal.access.models import Assignment, Group, Scope, Source
 from portal.access.shares import tables, within
-from portal.core import clock
+from portal.core import clock, queue
 from portal.events.services import event_of, record_all
 from portal.users.actor import Actor
 from portal.users.models import User
@@ -44,6 +44,7 @@ def end_there(person: User, organization: Scope, *, actor: Actor, cause: Any, en
     Assignment.objects.filter(pk__in=[row.pk for row in rows if row.pk not in begun]).delete()
     for group in groups:
         group.members.remove(person)
+    queue.after_commit("leases.revoke_person", person.pk)
     return {"roles": len(rows), "groups": len(groups), "shares": _end_shares(person, organization)}
 
 

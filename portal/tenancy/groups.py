@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from portal.access.guard import holds, require, require_fresh
 from portal.access.models import Assignment, Group, Scope
-from portal.core import clock
+from portal.core import clock, queue
 from portal.core.errors import Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
 from portal.notices.services import notify
@@ -82,6 +82,7 @@ def remove_member(group: Group, user: User, *, actor: Actor) -> None:
             if not others_admin(given):
                 raise Refused(_("She is the last organization admin, by this group. Make someone else one first."))
     group.members.remove(user)
+    queue.after_commit("leases.revoke_person", user.pk)
     record("tenancy.remove_member", group, actor=actor, scope_path=str(group.scope.path), to=str(user.pk))
     for given in roles:
         notify([user], "role_ended", target=given.scope, actor=actor, role=str(given.role))

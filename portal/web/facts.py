@@ -21,15 +21,19 @@ LABELS: dict[str, Any] = {
     "currency": gettext_lazy("Currency"),
     "endpoint": gettext_lazy("Endpoint"),
     "items": gettext_lazy("What"),
+    "minutes": gettext_lazy("Minutes"),
     "name": gettext_lazy("Name"),
+    "offer": gettext_lazy("Cloud access"),
     "offering": gettext_lazy("Service"),
     "plan": gettext_lazy("Plan"),
     "project": gettext_lazy("Project"),
     "provider": gettext_lazy("Cloud"),
+    "purpose": gettext_lazy("What for"),
     "reason": gettext_lazy("Why"),
     "region": gettext_lazy("Region"),
     "regions": gettext_lazy("Regions"),
     "rung": gettext_lazy("What Concord may do"),
+    "target": gettext_lazy("What it opens"),
 }
 WORDS: dict[str, Mapping[str, Any]] = {"rung": RUNGS}
 SAID = ("name", "region")

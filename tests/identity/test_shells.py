@@ -7,8 +7,10 @@ import pytest
 from portal.core import clock
 from portal.core.errors import Forbidden
 from portal.identity import grants, sessions
-from portal.identity.models import Session, SessionEnd
+from portal.identity import services as identity
+from portal.identity.models import ProviderStep, Session, SessionEnd
 from portal.identity.shells import actor_by_shell
+from portal.tenancy import terms
 from portal.users.models import Identity
 from tests.identity.test_jwts import issuer, signer  # noqa: F401 - fixtures
 
@@ -69,6 +71,21 @@ def test_a_session_that_was_ended_stays_ended(known, issuer, end):  # noqa: F811
     sessions.end_all(Session.objects.all(), why=end)
     assert came(issuer.token("access")) is None
     assert came(issuer.token("access", sid="s-2"))
+
+
+def test_she_ends_a_shell_from_her_profile_and_the_provider_is_told(known, issuer, world):  # noqa: F811
+    came(issuer.token("access"))
+    identity.end_session(Session.objects.get().pk, actor=world.actor("alice"))
+    assert came(issuer.token("access")) is None
+    step = ProviderStep.objects.get()
+    assert (step.verb, step.asked) == ("sign_out", {"sid": "s-1"})
+
+
+def test_new_terms_are_read_in_a_browser_first(known, issuer, world, client):  # noqa: F811
+    terms.publish(world.nordwind, "Be kind.", after=0, actor=world.actor("erin"))
+    answer = client.get("/api/me/", headers={"Authorization": f"Bearer {issuer.token('access')}"})
+    assert answer.status_code == 403
+    assert "terms of use" in answer.json()["detail"]
 
 
 def test_one_that_was_only_quiet_begins_anew(known, issuer):  # noqa: F811

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.access.guard import require_fresh
-from portal.access.models import Assignment
+from portal.access.models import Assignment, Group, Role
 from portal.approvals.models import Approval
 from portal.approvals.services import publish_policy, vote, withdraw
 from portal.clouds.models import Connection, ConnectionState
@@ -18,6 +18,7 @@ from portal.identity import people
 from portal.identity import services as identity
 from portal.leases import endings, lending, minting, offers, queries, services, tasks
 from portal.leases.models import Lease, LeaseEnd, LeaseState, Lender
+from portal.tenancy.groups import remove_member
 from portal.tenancy.services import end_assignment
 from portal.users.actor import Actor, Auth
 from tests.cast import give
@@ -151,6 +152,21 @@ def test_the_sweep_ends_what_a_role_of_a_group_or_a_leave_took(desk):
     Assignment.objects.filter(user=desk.world.alice).update(expires=clock.now() - timedelta(seconds=1))
     desk.sweep()
     assert (desk.seen(lease).state, desk.seen(lease).ended_why, Lending.held) == (ENDED, "role", {})
+
+
+def test_leaving_a_group_enqueues_the_end(desk, monkeypatch, django_capture_on_commit_callbacks):
+    sent, world = [], desk.world
+    Assignment.objects.filter(user=world.alice).delete()
+    team = Group.objects.create(scope=world.web, name="Team")
+    team.members.set([world.alice, world.bob])
+    Assignment.objects.create(group=team, role=Role.objects.get(key="member", scope=None), scope=world.web)
+    lease = desk.held()
+    monkeypatch.setattr("portal.core.queue._send", lambda task, args: sent.append((task, args)))
+    with django_capture_on_commit_callbacks(execute=True):
+        remove_member(team, world.alice, actor=world.actor("erin"))
+    assert ("leases.revoke_person", [str(world.alice.pk)]) in sent
+    tasks.revoke_person(str(world.alice.pk))
+    assert (desk.work(lease).state, Lending.held) == (ENDED, {})
 
 
 def test_taking_her_role_enqueues_the_end(desk, monkeypatch, django_capture_on_commit_callbacks):

@@ -14,6 +14,7 @@ from portal.core.models import new_id
 from portal.events.models import Event
 from portal.leases import endings, services
 from portal.leases.models import Lease, LeaseOffer, LeaseState, Lender
+from tests.cast import PASSWORD
 from tests.leases.cloud import Lending, refused, says
 from tests.leases.desk import HOUR, offer
 
@@ -119,6 +120,11 @@ def test_bob_decides_and_she_takes_what_was_approved(desk, signed_in):
     assert "It waits for a decision." in waiting
     assert "bob" in waiting.lower()
     approval = Approval.objects.get(subject_id=str(lease.pk))
+    bob = Client()
+    bob.post("/signin/", {"username": "bob", "password": PASSWORD})
+    card = text(bob.get(f"/inbox/{approval.pk}/"))
+    for said in ("What it opens", "Reader", "What for", "A fault", "Minutes"):
+        assert said in card
     vote(approval, "approve", approval.card_hash, actor=desk.world.actor("bob"))
     assert "It was approved." in text(browser.get(there))
     browser.post(f"{there}take/")
