@@ -214,6 +214,16 @@ class ConnectionLeases(View):
         return listed(request, leases_on(connection_visible_to(actor, pk), actor), LeaseSerializer)
 
 
+class EndAll(View):
+    @says("connections_end_leases", takes=ReasonSerializer, status=204)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        """End every open lease of a connection that the caller manages."""
+        actor = live_actor_of(request)
+        found, reason = connection_visible_to(actor, pk), read(ReasonSerializer, request)["reason"]
+        services.end_leases_of(found, actor=actor, reason=reason)
+        return Response(status=204)
+
+
 class ConnectionOffers(View):
     @says_list("connections_lease_offers", OfferSerializer)
     def get(self, request: Request, pk: uuid.UUID) -> Response:

@@ -94,6 +94,7 @@ urlpatterns = [
     path("connections/<uuid:pk>/credentials/", connections.Credentials.as_view()),
     path("connections/<uuid:pk>/disable/", connections.Disable.as_view()),
     path("connections/<uuid:pk>/leases/", leases.ConnectionLeases.as_view()),
+    path("connections/<uuid:pk>/leases/end/", leases.EndAll.as_view()),
     path("connections/<uuid:pk>/lease-offers/", leases.ConnectionOffers.as_view()),
     path("lease-offers/", leases.Offers.as_view()),
     path("lease-offers/<uuid:pk>/", leases.Offer.as_view()),

@@ -34,11 +34,11 @@ def end_one(pk: UUID, why: LeaseEnd, *, actor: Actor, reason: str = "") -> Lease
     return lease
 
 
-def end_where(narrow: Mapping[str, Any], why: LeaseEnd, *, actor: Actor) -> int:
+def end_where(narrow: Mapping[str, Any], why: LeaseEnd, *, actor: Actor, reason: str = "") -> int:
     """End every open lease that this narrows to; returns how many there were."""
     pks = list(Lease.objects.filter(state__in=OPEN, **narrow).order_by("pk").values_list("pk", flat=True))
     for pk in pks:
-        end_one(pk, why, actor=actor)
+        end_one(pk, why, actor=actor, reason=reason)
     return len(pks)
 
 

@@ -67,6 +67,11 @@ def leases_on(connection: Connection, actor: Actor) -> QuerySet[Lease]:
     return found.order_by("ends", "-created_at", "-pk")
 
 
+def lent_now(connection: Connection) -> int:
+    """How many leases open this cloud now, or may, as far as the cloud has said."""
+    return Lease.objects.filter(connection=connection, is_in_cloud=True).count()
+
+
 def lease_visible_to(actor: Actor, pk: UUID | str) -> Lease:
     """One of hers, or of a connection she manages; else NotFound."""
     found = leases_of(actor).filter(pk=pk).first()

@@ -15,7 +15,7 @@ from portal.approvals import services as approvals
 from portal.approvals.facts import plain
 from portal.approvals.kinds import kind_named
 from portal.approvals.previews import route_of
-from portal.clouds.models import ConnectionState
+from portal.clouds.models import Connection, ConnectionState
 from portal.core import clock, parcels
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
@@ -128,6 +128,14 @@ def end_lease(lease: Lease, *, actor: Actor, reason: str = "") -> Lease:
         return endings.end_one(lease.pk, LeaseEnd.HERSELF, actor=actor, reason=reason)
     require(actor, "manage_connections", lease)
     return endings.end_one(lease.pk, LeaseEnd.OPERATOR, actor=actor, reason=reason)
+
+
+@transaction.atomic
+def end_leases_of(connection: Connection, *, actor: Actor, reason: str = "") -> int:
+    """End every open lease of a connection she manages; returns how many there were."""
+    require_fresh(actor)
+    require(actor, "manage_connections", connection)
+    return endings.end_where({"connection": connection}, LeaseEnd.OPERATOR, actor=actor, reason=reason)
 
 
 def states_counted() -> tuple[LeaseState, ...]:

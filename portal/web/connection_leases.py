@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -16,6 +17,7 @@ from portal.clouds.models import Connection
 from portal.clouds.queries import connection_visible_to
 from portal.core.errors import Conflict, NotFound, PortalError
 from portal.leases import offers as services
+from portal.leases import services as leases
 from portal.leases.forms import OfferForm, options_form
 from portal.leases.queries import leases_on, lender_of, offers_on
 from portal.web.events import page_number
@@ -83,6 +85,17 @@ def read(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     else:
         messages.info(request, _("A worker reads it now. Load this page again in a moment."))
     return redirect("connection-leases-offers", pk)
+
+
+@login_required
+@require_POST
+@privileged
+def end_all(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """End everything that is held of it."""
+    ended = leases.end_leases_of(managed(request, pk), actor=request.actor)
+    said = ngettext("%(count)s lease ends now.", "%(count)s leases end now.", ended) % {"count": ended}
+    messages.success(request, said)
+    return redirect("connection-leases", pk)
 
 
 @login_required

@@ -36,6 +36,7 @@ from portal.clouds.queries import (
     with_failing_region,
 )
 from portal.core.errors import Conflict, Invalid, NotFound
+from portal.leases.queries import lent_now
 from portal.provisioning.queries import There, there, there_in, unmanaged_visible_to, with_there
 from portal.provisioning.services import sync_connection
 from portal.users.actor import Actor
@@ -180,6 +181,7 @@ def disable(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "title": _("Disable"),
         "act": _("Disable and drop the credentials"),
         "stops": there_in(found),
+        "lent": lent_now(found),
         "is_denial": True,
     }
     return ask(

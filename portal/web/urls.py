@@ -191,6 +191,7 @@ urlpatterns = [
     path("cloud-access/<uuid:pk>/end/", leases.end, name="lease-end"),
     path("connections/<uuid:pk>/leases/", connection_leases.connection_leases, name="connection-leases"),
     path("connections/<uuid:pk>/leases/offers/", connection_leases.offers, name="connection-leases-offers"),
+    path("connections/<uuid:pk>/leases/end/", connection_leases.end_all, name="connection-leases-end"),
     path("connections/<uuid:pk>/leases/read/", connection_leases.read, name="connection-leases-read"),
     path(
         "connections/<uuid:pk>/leases/<uuid:offer_pk>/withdraw/",

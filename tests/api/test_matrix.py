@@ -129,6 +129,7 @@ ACTS = [
     ("POST", "scopes/{nordwind}/terms/", "terms", {"erin"}, 201),
     ("POST", "people/{people}/enable/", "nothing", {"erin"}, 200),
     ("POST", "connections/{connection}/lease-offers/", "lease-offer", {"dave", "erin"}, 201),
+    ("POST", "connections/{connection}/leases/end/", "nothing", {"dave", "erin"}, 204),
     ("DELETE", "lease-offers/{lease-offer}/", "nothing", {"dave", "erin"}, 204),
     ("POST", "leases/", "lease", NOBODY, 201),  # a token of the API says nothing of who sits there
     ("POST", "leases/{lease}/end/", "nothing", {"alice", "dave", "erin"}, 200),

@@ -187,7 +187,7 @@ def test_to_whom_it_is_nothing_it_is_not_there(desk, signed_in):
             assert browser.get(address).status_code == (403 if known else 404), (name, address)
         for act in ("take", "show", "file", "end"):
             assert browser.post(f"{HERE}{lease.pk}/{act}/").status_code == 404, (name, act)
-        for act in ("read", f"{desk.offer.pk}/withdraw"):
+        for act in ("read", "end", f"{desk.offer.pk}/withdraw"):
             assert browser.post(f"/connections/{desk.cloud.pk}/leases/{act}/").status_code == (
                 403 if name == "carol" else 404
             ), act
@@ -218,6 +218,16 @@ def test_an_operator_sees_who_holds_what_and_ends_it_and_never_reads_it(desk, si
     browser.post(f"{HERE}{lease.pk}/end/")
     assert desk.work(lease).state == LeaseState.ENDED
     assert "An operator ended it." in text(browser.get(f"{HERE}{lease.pk}/"))
+
+
+def test_an_operator_ends_all_of_them_before_the_credentials_go(desk, signed_in):
+    lease, browser = desk.held(), signed_in("dave")
+    there = f"/connections/{desk.cloud.pk}/"
+    assert "1 lease opens the cloud until its own end there" in text(browser.get(f"{there}disable/"))
+    assert "1 lease ends now." in text(browser.post(f"{there}leases/end/", follow=True))
+    assert "0 leases end now." in text(browser.post(f"{there}leases/end/", follow=True))
+    assert desk.work(lease).state == LeaseState.ENDED
+    assert "own end" not in text(browser.get(f"{there}disable/"))
 
 
 def test_an_operator_offers_and_withdraws(desk, signed_in):
