@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access.guard import require, require_fresh
@@ -25,7 +25,7 @@ from portal.leases import endings, states
 from portal.leases.endings import KIND
 from portal.leases.models import Lease, LeaseEnd, LeaseOffer, LeaseState, Lender, id_of
 from portal.users.actor import Actor
-from portal.users.models import UserKind
+from portal.users.models import User, UserKind
 
 MOST_HELD = 20
 ABSENT = ("token", "system", "job")
@@ -61,6 +61,7 @@ def ask_lease(offer: LeaseOffer, *, duration: timedelta, purpose: str = "", key:
     """
     require_fresh(actor)
     require(actor, "take_lease", offer)
+    User.objects.select_for_update().get(pk=actor.user.pk)  # two asks at once are counted one after the other
     made: Lease | None = Lease.objects.filter(person=actor.user, key=key).first()
     if made is not None:
         return made
@@ -72,12 +73,7 @@ def ask_lease(offer: LeaseOffer, *, duration: timedelta, purpose: str = "", key:
     lease = Lease(offer=offer, connection_id=offer.connection_id, person=actor.user, session=session)
     lease.key, lease.purpose = key, purpose.strip()
     lease.duration_s, lease.state, lease.is_revocable = int(duration.total_seconds()), LeaseState.WAITING, lender.is_revocable
-    try:
-        with transaction.atomic():
-            lease.save(force_insert=True)
-    except IntegrityError:
-        again: Lease = Lease.objects.get(person=actor.user, key=key)
-        return again
+    lease.save(force_insert=True)
     record("leases.ask", lease, actor=actor, offer=offer.pk, minutes=lease.duration_s // 60, purpose=lease.purpose)
     if not _waits(lease, actor):
         _keep_token(lease, actor.bearer)
