@@ -10,7 +10,8 @@ from portal.access.models import Scope
 from portal.clouds.models import Connection
 from portal.clouds.services import check_connection
 from portal.core import clock
-from portal.demo.clouds import check_and_sync, connect_clouds
+from portal.demo.access import offer_access
+from portal.demo.clouds import MANAGED, check_and_sync, connect_clouds
 from portal.demo.history import History
 from portal.demo.organization import give_roles, make_tree, set_budgets, set_limits
 from portal.demo.people import make_people
@@ -50,6 +51,7 @@ def fill(say: Say) -> dict[str, str]:
     History(people, scopes, clouds, now).play()
     done("orders and what came of them")
     look_again(clouds, operator=Actor(people["dave"], Auth("demo")))
+    offer_access(clouds[MANAGED], operator=Actor(people["dave"], Auth("demo")))
     done("clouds read again")
     ledger.meter(Provisioned(), until=now)
     done("use metered and rated")

@@ -17,6 +17,8 @@ from portal.catalogue.models import Offering
 from portal.clouds.models import Connection
 from portal.core import clock
 from portal.events.models import Event
+from portal.leases.models import LeaseOffer
+from portal.leases.queries import offers_for
 from portal.metering.models import Budget, DailyCost, DailyPresence, Export
 from portal.notices.models import Delivery, Notice
 from portal.notices.tasks import sweep as sweep_mail
@@ -134,6 +136,16 @@ def test_no_chart_is_empty(demo):
     assert {row.project.name for row in DailyCost.objects.select_related("project")} >= {"web", "fleet", "数据分析平台"}
     presence = DailyPresence.objects.all()
     assert sum(row.hours_seen for row in presence) == sum(row.hours_alive for row in presence)
+
+
+def test_projects_are_offered_to_read_their_databases(demo):
+    offered = LeaseOffer.objects.select_related("scope", "connection")
+    assert {offer.connection.name for offer in offered} == {"Managed PostgreSQL"}
+    for offer in offered:
+        database = Resource.objects.get(external_id=offer.target, connection=offer.connection)
+        assert (offer.name, offer.scope) == (f"Read {database.name}", database.project)
+    assert "web" in {offer.scope.name for offer in offered}
+    assert offers_for(actor("alice")).exists()
 
 
 def test_its_exports_are_written(demo):
