@@ -18,6 +18,7 @@ from portal.identity import imports, mapping, scim_tokens
 from portal.identity.models import DirectorySync, Leaving, ScimToken, Session, SyncState
 from portal.identity.service_accounts import create_service_account
 from portal.identity.tokens import create_token
+from portal.leases.models import Lease, LeaseOffer, LeaseState, Lender
 from portal.metering.services import request_export, set_budget
 from portal.notices.models import Notice
 from portal.tenancy.custom_roles import create_role
@@ -63,6 +64,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "offerings": market.server.version.offering_id,
         "orders": order.pk,
         "connections": market.aws.pk,
+        **lent(market.aws, world.web, world.alice),
         "reviews": review.pk,
         "review-item": ReviewItem.objects.filter(review=review).first().pk,
         "scopes": world.web.pk,
@@ -113,13 +115,15 @@ def one_of_hers(market: Market) -> dict[str, Any]:
     review = start_review(world.other, "Hers", due=clock.now() + WEEK, actor=mallory)
     robot = create_service_account(world.other, "hers", actor=mallory)
     group = Group.objects.create(scope=world.other, name="Hers")
+    cloud = cloud_of_hers(market)
     return {
+        **lent(cloud, world.other_project, world.mallory),
         "scopes": world.other_project.pk,
         "organization": world.other.pk,
         "plan": plan.pk,
         "catalogue": plan.version.offering_id,
         "offerings": plan.version.offering_id,
-        "connections": cloud_of_hers(market).pk,
+        "connections": cloud.pk,
         "people": oscar.pk,
         "reviews": review.pk,
         "review-item": ReviewItem.objects.filter(review=review).first().pk,
@@ -128,6 +132,18 @@ def one_of_hers(market: Market) -> dict[str, Any]:
         "groups": group.pk,
         "roles": create_role(world.other, "Hers", ["view_scope"], actor=mallory).pk,
     }
+
+
+def lent(cloud: Connection, place: Any, holder: Any) -> dict[str, Any]:
+    """What it lends: an offer in a place, and the lease of somebody that a worker is about to mint."""
+    target = {"key": "reader", "label": "Reader", "detail": "", "problem": ""}
+    Lender.objects.create(connection=cloud, lends=True, shortest_s=900, longest_s=3600, targets=[target])
+    given = {"target": "reader", "target_label": "Reader", "longest_s": 3600}
+    offer = LeaseOffer.objects.create(connection=cloud, scope=place, name="Read", made_by=holder, **given)
+    asked = {"state": LeaseState.MINTING, "duration_s": 3600, "ends": clock.now() + WEEK}
+    lease = Lease.objects.create(offer=offer, connection=cloud, person=holder, key="k", **asked)
+    offers = dict.fromkeys(("cloud-access/offers", "lease-offers", "offer_pk"), offer.pk)
+    return {**offers, "cloud-access": lease.pk, "leases": lease.pk}
 
 
 def cloud_of_hers(market: Market) -> Connection:

@@ -23,12 +23,13 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("tokens_list", "tokens_create", "tokens_read", "tokens_revoke", "tokens_rotate"), Free.OWN),
     "service_accounts_create_token": Free.OWN,
     **dict.fromkeys(("notices_list", "notices_read", "notices_read_all"), Free.OWN),
+    **dict.fromkeys(("leases_list", "leases_take", "leases_secret"), Free.OWN),
     # Lists, cut to what the caller may see
     **dict.fromkeys(("scopes_list", "offerings_list", "orders_list", "approvals_list", "approvals_inbox"), Free.EACH),
     **dict.fromkeys(("resources_list", "resources_unmanaged", "connections_list", "providers_list"), Free.EACH),
     **dict.fromkeys(("budgets_list", "exports_list", "cost_read", "events_list", "access_why"), Free.EACH),
     **dict.fromkeys(("people_list", "leavings_list", "reviews_list", "roles_list", "service_accounts_list"), Free.EACH),
-    **dict.fromkeys(("identity_providers_list", "identity_providers_protocols"), Free.EACH),
+    **dict.fromkeys(("identity_providers_list", "identity_providers_protocols", "lease_offers_list"), Free.EACH),
     # Work
     "offerings_read": "view_offering",
     "offerings_options": "view_offering",
@@ -52,6 +53,10 @@ TAKES: dict[str, Line] = {
     # Clouds
     "connections_read": "view_connection",
     **dict.fromkeys(("connections_create", "connections_check", "connections_credentials", "connections_disable"), CLOUDS),
+    **dict.fromkeys(("connections_leases", "connections_end_leases", "connections_lease_offers"), CLOUDS),
+    **dict.fromkeys(("lease_offers_create", "lease_offers_withdraw"), CLOUDS),
+    **dict.fromkeys(("lease_offers_read", "leases_ask"), "take_lease"),
+    **dict.fromkeys(("leases_read", "leases_end"), CLOUDS),  # of others; the caller's own are hers
     # Organization
     **dict.fromkeys(("scopes_read", "scopes_quotas", "assignments_list", "groups_list", "groups_read"), "view_scope"),
     "scopes_hand_over": ("manage_tenants", "manage_projects"),  # the one of its kind

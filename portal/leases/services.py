@@ -66,8 +66,8 @@ def ask_lease(offer: LeaseOffer, *, duration: timedelta, purpose: str = "", key:
     if made is not None:
         return made
     lender = _check_open(offer)
-    session = _present(actor, lender)
     _check_form(offer, lender, duration, purpose)
+    session = _present(actor, lender)
     if Lease.objects.filter(person=actor.user, state__in=[*states_counted()]).count() >= MOST_HELD:
         raise Refused(_("You hold %(most)s already. End one first.") % {"most": MOST_HELD})
     lease = Lease(offer=offer, connection_id=offer.connection_id, person=actor.user, session=session)

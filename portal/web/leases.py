@@ -72,7 +72,7 @@ def leases(request: HttpRequest) -> HttpResponse:
 def ask(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """What one offer gives, and how long it is wanted; posted, it is asked for."""
     offer = offer_for(request.actor, pk)
-    form = AskForm(offer, request.POST or None, initial={"key": str(new_id())})
+    form = AskForm(offer, request.POST or None, initial={"key": new_id().hex})
     status = 200
     if request.method == "POST":
         if form.is_valid():

@@ -13,6 +13,7 @@ from portal.api.takes import TAKES, Free, permissions_for
 from portal.approvals.models import Approval
 from portal.core import clock, parcels
 from portal.identity.service_accounts import create_service_account
+from portal.leases.models import Lease
 from portal.notices.services import notify
 from portal.orders.models import Order
 from portal.provisioning.models import Resource
@@ -63,7 +64,15 @@ def test_each_line_is_true(market, world, caller):
     program, sent, wrong, tried = caller("probe"), bodies(market, things), [], set()
     parcels.put("s3cr3t", for_user_id=probe.pk, about=Resource.objects.get(pk=things["resources"]).hold_key)
     robot = create_service_account(world.web, "hers", owner=probe, actor=world.actor("erin"))
-    hers = {"tokens": Token.objects.get(user=probe).pk, "notices": told(probe, world).pk, "service-accounts": robot.pk}
+    lease = Lease.objects.get(pk=things["leases"])
+    lease.pk, lease.person, lease.key = uuid.uuid4(), probe, "hers"
+    lease.save(force_insert=True)
+    hers = {
+        "leases": lease.pk,
+        "tokens": Token.objects.get(user=probe).pk,
+        "notices": told(probe, world).pk,
+        "service-accounts": robot.pk,
+    }
     for name, method, path in operations():
         needed = OF_A_PROJECT.get(name) or permissions_for(name)
         named = things | hers if TAKES[name] is Free.OWN else things
@@ -130,6 +139,8 @@ def bodies(market, things):
         "exports_create": {"organization": organization, "period": "2026-01", "format": "csv"},
         "connections_create": {"scope": organization, "name": "second", **cloud},
         "connections_credentials": {"credentials": keys},
+        "leases_ask": {"offer": str(things["lease-offers"]), "minutes": 1},
+        "lease_offers_create": {"scope": scope, "name": "Again", "target": "reader", "longest_minutes": 30},
         "assignments_create": {"person": "dave", "role": viewer, "expires": week},
         "groups_create": {"name": "Readers"},
         "groups_rename": {"name": "Readers"},

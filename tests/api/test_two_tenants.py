@@ -28,6 +28,7 @@ NAMES = {
     "items": "review-item",
     "group": "groups",
     "role": "roles",
+    "offer": "lease-offers",
     "service_account": "robot",
     "id": "scopes",
 }

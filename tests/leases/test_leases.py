@@ -62,7 +62,7 @@ def test_the_secret_is_in_no_row_and_no_event(desk):
     rows = [str(Lease.objects.filter(pk=lease.pk).values().get()), *map(str, lease.steps.values())]
     rows += [str(event) for event in Event.objects.values()]
     assert not [row for row in rows if "s3cret" in row]
-    actions = list(Event.objects.filter(target_id=str(lease.pk)).order_by("id").values_list("action", flat=True))
+    actions = list(Event.objects.filter(target_id=str(lease.pk)).order_by("at").values_list("action", flat=True))
     assert actions == ["leases.ask", "leases.mint", "leases.hold"]
 
 
