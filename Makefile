@@ -27,6 +27,7 @@ test: ## Install what the tests need and run them all
 		echo "No Maven here, so nothing is tested against Keycloak: apt install maven, or KEYCLOAK_ZIP=file"
 	@[ -d node_modules/oidc-provider ] || npm ci --silent || echo "No npm here, so no sign-in with an OpenID provider by others is tested: install Node 20"
 	@[ -x /usr/sbin/slapd ] || echo "No slapd here, so no sign-in with a directory is tested: apt install slapd ldap-utils"
+	@[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || echo "No mod_auth_openidc here, so nothing is tested against Keystone: apt install apache2-bin libapache2-mod-auth-openidc"
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 prove: ## Run every proof at full size (half an hour) and write docs/proof.md
@@ -53,6 +54,7 @@ pictures: ## Take the pictures of docs/img anew, from the story in a browser
 requirements: ## Pin requirements from pyproject.toml, for every Python from 3.11 on (Debian's 3.11.2 needs one more than 3.11.3)
 	$(PIN) pyproject.toml -o requirements.txt
 	$(PIN) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(PIN) tests/keystone.in -o tests/keystone.txt
 
 vendor: ## Copy third-party assets and licences into static/vendor
 	npm ci --silent

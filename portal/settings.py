@@ -269,6 +269,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 # Three registries, read by portal.core.registry: what lives above is named here, never imported from below
 PORTAL_PROVIDERS: list[str] = [
     "portal.clouds.adapters.aws.Aws",
+    "portal.clouds.adapters.openstack.OpenStack",
     "portal.clouds.adapters.postgresql.Postgresql",
 ]
 PORTAL_APPROVAL_KINDS: list[str] = [

@@ -11,7 +11,7 @@ from tests import cast, databases
 from tests.endpoints import ask_moto, running_moto
 from tests.market import Market, open_market
 
-pytest_plugins = ["tests.keycloak", "tests.leases.fixtures"]
+pytest_plugins = ["tests.keycloak", "tests.keystone", "tests.leases.fixtures"]
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
 

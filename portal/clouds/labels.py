@@ -46,6 +46,9 @@ CHECKS: dict[str, Promise] = {
     "make_database": _("Databases can be made"),
     "make_role": _("Roles can be made"),
     "isolation": _("Databases are closed to other tenants"),
+    "identity_provider": _("The cloud lets in people of the identity provider"),
+    "see_projects": _("Projects and who may get into them can be listed"),
+    "end_leases": _("Credentials that were lent can be taken back"),
 }
 RUNGS: dict[str, Promise] = {
     "observe": _("See what is there"),

@@ -30,7 +30,7 @@ class TestProviders:
         before = list(Provider.objects.values())
         call_command("sync_providers")
         assert list(Provider.objects.values()) == before
-        assert {row["key"] for row in before} == {"aws", "postgresql"}
+        assert {row["key"] for row in before} == {"aws", "openstack", "postgresql"}
         assert "aws: compute" in capsys.readouterr().out
 
     def test_an_adapter_that_is_no_longer_named_stays_and_is_not_offered(self, settings: Any) -> None:
@@ -39,11 +39,12 @@ class TestProviders:
         call_command("sync_providers")
         assert {row.key: row.is_offered for row in Provider.objects.all()} == {
             "aws": False,
+            "openstack": False,
             "postgresql": False,
             "scripted": True,
         }
 
-    @pytest.mark.parametrize("key", ["aws", "postgresql"])
+    @pytest.mark.parametrize("key", ["aws", "openstack", "postgresql"])
     def test_forms_are_drawn_from_what_it_declares(self, key: str) -> None:
         provider = kit.provider(key)
         html = str(forms.config_form(provider)) + str(forms.credentials_form(provider))
@@ -52,7 +53,7 @@ class TestProviders:
         for secret in secrets_of(provider.credentials):
             assert f'type="password" name="credentials-{secret}"' in html
 
-    @pytest.mark.parametrize("key", ["aws", "postgresql"])
+    @pytest.mark.parametrize("key", ["aws", "openstack", "postgresql"])
     def test_everything_it_declares_has_words(self, key: str) -> None:
         provider = kit.provider(key)
         assert set(provider.permissions) == set(RUNGS)

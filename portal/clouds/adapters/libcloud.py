@@ -12,8 +12,8 @@ from libcloud.common.exceptions import BaseHTTPError, RateLimitReachedError
 from libcloud.common.types import InvalidCredsError, MalformedResponseError, ProviderError
 from libcloud.compute.base import Node, NodeDriver
 from libcloud.compute.types import NodeState
-from requests.exceptions import RequestException, SSLError, TooManyRedirects
 
+from portal.clouds.adapters import wire
 from portal.clouds.base import (
     Account,
     Answer,
@@ -220,36 +220,10 @@ class LibcloudCompute:
         if isinstance(error, RateLimitReachedError):
             return CloudError("Too many calls; the cloud asks to slow down.", retry=True, kind="refused")
         if isinstance(error, BaseHTTPError):
-            return of_status(int(error.code), str(error.message or error.code))
+            return wire.of_status(int(error.code), str(error.message or error.code))
         if isinstance(error, ProviderError):
-            return of_status(int(error.http_code), str(error.value))
-        if isinstance(error, TooManyRedirects):
-            return CloudError("The endpoint redirects elsewhere; Concord does not follow.", retry=False, kind="refused")
-        if isinstance(error, SSLError):
-            return CloudError(f"The endpoint's certificate is refused: {cause_of(error)}", retry=False, kind="unreachable")
-        if isinstance(error, RequestException):
-            return CloudError(f"The endpoint does not answer: {cause_of(error)}", retry=True, kind="unreachable")
-        return None
-
-
-def of_status(status: int, text: str) -> CloudError:
-    """An HTTP status in our words."""
-    if status == 401:
-        return CloudError(text, retry=False, kind="credentials")
-    if status == 403:
-        return CloudError(text, retry=False, kind="permission")
-    if status == 404:
-        return CloudError(text, retry=False, kind="not_found")
-    if status >= 500:
-        return CloudError(f"The cloud is not well (HTTP {status}): {text}", retry=True, kind="unreachable")
-    return CloudError(text, retry=status == 429, kind="refused")
-
-
-def cause_of(error: BaseException) -> str:
-    """The innermost reason: requests and urllib3 wrap it, and quote the whole URL around it."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return shown(error)
+            return wire.of_status(int(error.http_code), str(error.value))
+        return wire.unanswered(error)
 
 
 def gone(id: str, region: str) -> ServerSeen:
