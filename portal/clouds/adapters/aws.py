@@ -6,14 +6,17 @@ from urllib.parse import urlsplit
 
 from libcloud.compute.base import Node
 from libcloud.compute.constants.ec2_instance_types import INSTANCE_TYPES
+from libcloud.compute.constants.ec2_region_details_partial import REGION_DETAILS
 
-from portal.clouds.adapters import ec2_checks, ec2_choices, wire
+from portal.clouds.adapters import aws_leases, ec2_checks, ec2_choices, wire
+from portal.clouds.adapters.aws_roles import IamDriver, assume
 from portal.clouds.adapters.ec2 import Ec2Driver, Refusal, StsDriver, text_of, whole
-from portal.clouds.adapters.ec2_checks import MAKE, OBSERVE, OPERATE, policy
+from portal.clouds.adapters.ec2_checks import LEASE, MAKE, OBSERVE, OPERATE, policy
 from portal.clouds.adapters.libcloud import LibcloudCompute, aware
 from portal.clouds.base import KEY_TAG, Check, Choice, CloudError, Limit, Listing, Region, Rung, ServerSeen, ServerSpec, State
 from portal.clouds.base import marked as _
 from portal.clouds.calls import asked, seconds_left
+from portal.clouds.leases import LeaseAsk, LeaseGiven, LeaseTarget
 from portal.clouds.names import safe_name, safe_tags, short_key
 
 STATES_OF_EC2: Mapping[str, State] = {
@@ -60,6 +63,15 @@ class Aws(LibcloudCompute):
                 "pattern": "^https?://[^\\s/@]+/?$(?!\\n)",
                 "maxLength": 300,
             },
+            "issuer": {
+                "type": "string",
+                "title": _("Identity provider"),
+                "description": _(
+                    "Only to lease roles: the issuer of your people's tokens, as the account's OIDC provider has it."
+                ),
+                "pattern": "^https?://[^\\s?#]+$(?!\\n)",
+                "maxLength": 300,
+            },
         },
     }
     credentials: ClassVar[Mapping[str, Any]] = {
@@ -94,11 +106,17 @@ class Aws(LibcloudCompute):
     permissions: ClassVar[Mapping[Rung, str]] = {
         "observe": policy(*OBSERVE),
         "account": policy(*OBSERVE),
-        "operate": policy(*OBSERVE, *OPERATE),
-        "publish": policy(*OBSERVE, *OPERATE, *MAKE),
+        "operate": policy(*OBSERVE, *LEASE, *OPERATE),
+        "publish": policy(*OBSERVE, *LEASE, *OPERATE, *MAKE),
     }
     checks: ClassVar[Mapping[str, Rung]] = ec2_checks.CHECKS
     page: ClassVar[int] = 1000
+    lease_audience: ClassVar[str] = aws_leases.AUDIENCE
+    # AWS lends for 15 minutes or more, and some may pass until it is asked
+    shortest_lease_s: ClassVar[int] = 20 * 60
+    longest_lease_s: ClassVar[int] = 12 * 3600
+    revocable: ClassVar[bool] = False
+    lease_options: ClassVar[Mapping[str, Any]] = aws_leases.OPTIONS
 
     # How it is reached.
 
@@ -131,6 +149,15 @@ class Aws(LibcloudCompute):
     def sts(self) -> StsDriver:
         driver: StsDriver = self._opened(StsDriver)
         return driver
+
+    def iam(self) -> IamDriver:
+        driver: IamDriver = self._opened(IamDriver)
+        return driver
+
+    def _sts_url(self) -> str:
+        """Where a person's token is shown: the endpoint, or AWS's own of the region."""
+        host = REGION_DETAILS[self.account.region]["endpoint"].replace("ec2.", "sts.", 1)
+        return str(self.account.config.get("endpoint") or f"https://{host}/")
 
     def translate(self, error: Exception) -> CloudError | None:
         return error.told() if isinstance(error, Refusal) else super().translate(error)
@@ -215,6 +242,26 @@ class Aws(LibcloudCompute):
             tags=tags,
             note=extra.get("reason") or "",
         )
+
+    # What is lent.
+
+    @asked(within_s=120)
+    def lease_targets(self) -> Listing[LeaseTarget]:
+        issuer = str(self.account.config.get("issuer") or "")
+        return Listing(tuple(aws_leases.targets(self.iam().roles(self.page), issuer)), complete=True)
+
+    @asked(within_s=90)
+    def lease(self, ask: LeaseAsk) -> LeaseGiven:
+        role = aws_leases.fit_role(self.iam(), ask, str(self.account.config.get("issuer") or ""))
+        try:
+            keys = assume(self._sts_url(), aws_leases.form_of(ask, role), self.account.allow)
+        except Refusal as refusal:
+            raise aws_leases.kept_out(refusal, ask) from None
+        return aws_leases.given(self.account, ask, keys)
+
+    @asked(within_s=5)
+    def end_lease(self, id: str, target: str) -> None:
+        """Nothing that AWS could be asked for: what was lent ends by its time."""
 
     # What can be chosen, how much, and whether it works.
 

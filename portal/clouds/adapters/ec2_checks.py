@@ -27,6 +27,7 @@ OBSERVE = (
     "ec2:DescribeKeyPairs",
     "ec2:DescribeAccountAttributes",
 )
+LEASE = ("iam:ListRoles", "iam:GetRole")
 MAKE = ("ec2:RunInstances", "ec2:CreateTags")
 OPERATE = ("ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances", "ec2:TerminateInstances")
 Probe = tuple[str, str, Callable[[], Check]]
