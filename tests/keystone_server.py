@@ -30,6 +30,7 @@ PACKAGES = Path(__file__).with_name("keystone.txt")
 WSGI = Path(__file__).with_name("keystone_wsgi.py")
 UV = Path(sys.executable).parent / "uv"
 APACHE = shutil.which("apache2", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+SETPRIV = shutil.which("setpriv")
 MODULES = Path("/usr/lib/apache2/modules")
 LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "proxy", "proxy_uwsgi", "auth_openidc")
 CONFIG = """
@@ -162,6 +163,8 @@ class Keystone:
             self.ask("PATCH", f"endpoints/{endpoint['id']}", {"endpoint": {"url": self.url}})
 
     def launch(self, name: str, command: list[str], **environment: str) -> None:
+        """Start it, to end with us however we end."""
+        command = [SETPRIV, "--pdeathsig", "TERM", *command] if SETPRIV else command
         with (self.home / f"{name}.out").open("ab") as log:
             self.processes.append(
                 subprocess.Popen(

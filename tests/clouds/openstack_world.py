@@ -65,6 +65,12 @@ class World:
         found: list[dict[str, Any]] = self.keystone.ask("GET", path)["application_credentials"]
         return found
 
+    def named(self, name: str) -> list[str]:
+        """The credentials of this name, whoever has them."""
+        with closing(sqlite3.connect(self.keystone.home / "keystone.db", timeout=30)) as link:
+            rows = link.execute("SELECT id FROM application_credential WHERE name = ?", (name,)).fetchall()
+        return [id for (id,) in rows]
+
     def notes(self, name: str) -> int:
         """How many there are of this lease."""
         return len(self.keystone.ask("GET", f"groups?name={name}")["groups"])
@@ -141,7 +147,7 @@ def portal_keys(keystone: Keystone, *, role: str = "admin", **more: Any) -> dict
     keystone.ask("PUT", f"projects/{project}/users/{id}/roles/{roles[role]}")
     identity = {"methods": ["password"], "password": {"user": {"id": id, "password": "of-the-portal"}}}
     token = keystone.token_for(identity, {"project": {"id": project}})
-    wanted = {"name": "concord", "unrestricted": True, **more}
+    wanted = {"name": "concord", "unrestricted": True, "roles": [{"name": role}], **more}
     path = f"users/{id}/application_credentials"
     made = keystone.ask("POST", path, {"application_credential": wanted}, token=token)["application_credential"]
     return {"application_credential_id": made["id"], "application_credential_secret": made["secret"]}

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from portal.clouds.adapters.openstack import OpenStack
 from portal.clouds.base import Account, CloudError, Secret
 from portal.clouds.leases import LeaseAsk, LeaseGiven
 from tests.clouds.contract import CloudContract
+from tests.clouds.faults import Fault, FaultProxy
 from tests.clouds.leases import LeaseContract
 from tests.clouds.openstack_world import PROVIDER, READERS, World, build, make_project, portal_keys, refused
 from tests.keystone_server import Keystone
@@ -171,12 +173,72 @@ class TestEnd:
         adapter.end_lease(second.id, ask.target)
 
 
+class TestAnswersThatAreLost:
+    @pytest.fixture
+    def proxy(self, world: World) -> Iterator[FaultProxy]:
+        with FaultProxy("127.0.0.1", world.keystone.port) as standing:
+            yield standing
+
+    def behind(self, world: World, proxy: FaultProxy) -> OpenStack:
+        return world.adapter(auth_url=f"http://127.0.0.1:{proxy.port}/v3")
+
+    def test_a_credential_that_was_made_is_found_by_its_key_and_ended(
+        self, world: World, proxy: FaultProxy, ask: LeaseAsk
+    ) -> None:
+        adapter, name, ask = self.behind(world, proxy), "concord-lost-1", replace(ask, key="lost-1")
+        proxy.fault = Fault("drop_reply", when=b"/application_credentials")
+        error = error_of(lambda: adapter.lease(ask))
+        assert (error.kind, error.retry, proxy.fault.hits) == ("unreachable", True, 1)
+        assert len(world.named(name)) == 1
+        world.adapter().end_lease(ask.key, ask.target)
+        assert (world.named(name), world.notes(name)) == ([], 0)
+
+    def test_asked_for_again_there_is_one(self, world: World, proxy: FaultProxy, ask: LeaseAsk) -> None:
+        ask = replace(ask, key="lost-2")
+        proxy.fault = Fault("drop_reply", when=b"/application_credentials")
+        error_of(lambda: self.behind(world, proxy).lease(ask))
+        given = self.behind(world, proxy).lease(ask)
+        assert len(world.named(name_in(given))) == world.notes(name_in(given)) == 1
+        world.opened(given)
+
+    def test_a_note_that_leads_to_nothing_is_removed(self, world: World, proxy: FaultProxy, ask: LeaseAsk) -> None:
+        ask = replace(ask, key="lost-3")
+        proxy.fault = Fault("drop_reply", when=b"POST /v3/groups")
+        assert error_of(lambda: self.behind(world, proxy).lease(ask)).retry
+        assert world.notes("concord-lost-3") == 1
+        world.adapter().end_lease(ask.key, ask.target)
+        assert world.notes("concord-lost-3") == 0
+
+    def test_an_end_whose_answer_is_lost_is_asked_for_again(self, world: World, proxy: FaultProxy, ask: LeaseAsk) -> None:
+        given = world.adapter().lease(ask)
+        proxy.fault = Fault("drop_reply", when=b"DELETE")
+        adapter = self.behind(world, proxy)
+        assert error_of(lambda: adapter.end_lease(given.id, ask.target)).retry
+        adapter.end_lease(given.id, ask.target)
+        assert (world.named(name_in(given)), world.notes(name_in(given))) == ([], 0)
+
+
 class TestWhatIsLent:
     def test_it_ends_when_keystone_forgets_her_groups_if_that_is_sooner(
         self, world: World, adapter: OpenStack, ask: LeaseAsk
     ) -> None:
         given = adapter.lease(replace(ask, until=datetime.now(UTC) + timedelta(hours=6)))
         assert timedelta(minutes=58) < given.expires - datetime.now(UTC) <= timedelta(minutes=60)
+
+    def test_where_keystone_forgets_groups_at_once_the_check_warns_and_the_refusal_says_why(
+        self, world: World, adapter: OpenStack
+    ) -> None:
+        world.keystone.ask("PATCH", PROVIDER, {"identity_provider": {"authorization_ttl": None}})
+        try:
+            check = {one.name: one for one in adapter.check()}["identity_provider"]
+            error = error_of(lambda: adapter.lease(world.ask("of-nora", world.token("nora"))))
+        finally:
+            world.keystone.ask("PATCH", PROVIDER, {"identity_provider": {"authorization_ttl": 60}})
+        assert (check.state, error.kind, error.retry) == ("warned", "refused", False)
+        assert "authorization_ttl" in check.detail
+        assert "authorization_ttl" in error.message
+        adapter.end_lease("of-nora", world.web)
+        assert world.notes("concord-of-nora") == 0
 
     def test_after_its_end_it_opens_nothing(self, world: World, adapter: OpenStack, ask: LeaseAsk) -> None:
         given = adapter.lease(ask)

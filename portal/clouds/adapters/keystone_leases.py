@@ -42,6 +42,9 @@ OPTIONS: dict[str, Any] = {
     },
 }
 PREFIX = "concord-"
+FORGETFUL = (
+    "Keystone forgets the groups of people at once, so it makes them no credential: the provider has no authorization_ttl."
+)
 METHODS = {"read": ("GET", "HEAD"), "write": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 
 
@@ -62,7 +65,12 @@ def lend(keystone: Keystone, ask: LeaseAsk) -> LeaseGiven:
     end_of_key(portal, name)
     note(portal, name, project.token.user, str(provider["domain_id"]))
     ends = min(ask.until, latest_end(provider, person.token.begins))
-    made = make(project, name, ends, ask)
+    try:
+        made = make(project, name, ends, ask)
+    except Refusal as refusal:
+        if refusal.status != 400 or provider.get("authorization_ttl"):
+            raise
+        raise CloudError(FORGETFUL, retry=False, kind="refused") from None
     return given(portal.account, project.token.user, name, made)
 
 
@@ -181,7 +189,9 @@ def given(account: Account, user: str, name: str, made: Json) -> LeaseGiven:
     env = {f"OS_{word.upper()}": Secret(text) for word, text in {**words, **auth}.items()}
     entry = {**words, "identity_api_version": 3, "auth": auth}
     profile = Secret(yaml.safe_dump({"clouds": {name: entry}}, sort_keys=False))
-    path, use = "~/.config/openstack/clouds.yaml", f"openstack --os-cloud {name} server list"
+    trust = "--os-cacert FILE " if account.config.get("ca_certificate") else ""
+    use = f"openstack {trust}--os-cloud {name} server list"
+    path = "~/.config/openstack/clouds.yaml"
     return LeaseGiven(f"{user}/{name}", moment(made["expires_at"]), env, profile, path, use)
 
 

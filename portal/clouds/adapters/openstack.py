@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from portal.clouds.adapters import keystone_leases, keystone_projects, wire
 from portal.clouds.adapters.keystone import Keystone, Refusal, opened
@@ -13,8 +14,8 @@ from portal.clouds.leases import LeaseAsk, LeaseGiven, LeaseTarget
 ADMIN = "admin"
 SETUP = """openstack user create concord --password-prompt
 openstack role add --user concord --project admin admin
-openstack --os-username concord --os-project-name admin \\
-  application credential create concord --role admin --unrestricted"""
+# then as concord, in the project admin:
+openstack application credential create concord --role admin --unrestricted"""
 
 
 class OpenStack:
@@ -136,7 +137,11 @@ class OpenStack:
         with opened(self.account) as keystone:
             found, _whole = keystone.as_portal().listed("regions")
         known = tuple(Region(str(one["id"]), str(one.get("description") or one["id"])) for one in found)
-        return known if self.account.region != "home" else (Region("home", _("The only region")), *known)
+        return (
+            known
+            if self.account.region != "home"
+            else (Region("home", str(urlsplit(self.account.config["auth_url"]).hostname)), *known)
+        )
 
     @asked(within_s=30)
     def choices(self) -> Listing[Choice]:
@@ -191,7 +196,7 @@ def lets_people_in(portal: Keystone) -> Check:
     rules_of(portal)
     if minutes := provider.get("authorization_ttl"):
         return Check("identity_provider", "passed", f"authorization_ttl: {minutes} min", ADMIN)
-    said = "The provider has no authorization_ttl: unless Keystone's own default is set, a credential opens nothing."
+    said = "The provider has no authorization_ttl: unless Keystone's own default is set, nothing can be lent."
     return Check("identity_provider", "warned", said, ADMIN)
 
 
