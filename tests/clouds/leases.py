@@ -37,6 +37,16 @@ class LeaseContract:
             with pytest.raises(Exception, match=r"."):
                 self.opens(given)
 
+    def test_one_whose_answer_never_came_is_ended_by_its_key(self, adapter: Any, given: LeaseGiven, ask: LeaseAsk) -> None:
+        adapter.end_lease(ask.key, ask.target)
+        adapter.end_lease(ask.key, ask.target)
+        if adapter.revocable:
+            with pytest.raises(Exception, match=r"."):
+                self.opens(given)
+
+    def test_a_key_that_nothing_was_lent_for_is_no_error(self, adapter: Any, ask: LeaseAsk) -> None:
+        adapter.end_lease("0193f1a2b3c47d55a1b2c3d4e5f60718", ask.target)
+
     def test_a_target_that_is_not_there_is_not_found(self, adapter: Any, ask: LeaseAsk) -> None:
         with pytest.raises(base.CloudError) as caught:
             adapter.lease(replace(ask, target="no-such-thing"))

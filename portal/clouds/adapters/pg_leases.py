@@ -60,7 +60,7 @@ def lend(link: pg.Link, ask: LeaseAsk, account: Account) -> LeaseGiven:
     database = pg.one(link, ask.target, account)
     if database is None or database.state != "running":
         raise CloudError(f"There is no database {ask.target[:80]} to enter.", retry=False, kind="not_found")
-    name, password = name_of_key("lease", ask.key, joiner="_"), pg.new_password()
+    name, password = name_of(ask.key), pg.new_password()
     role, limit = sql.Identifier(name), int(ask.options.get("connections", 3))
     if noted(link, name, ask.key) is None:
         link.execute(sql.SQL("CREATE ROLE {} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION").format(role))
@@ -77,9 +77,18 @@ def lend(link: pg.Link, ask: LeaseAsk, account: Account) -> LeaseGiven:
     return given(name, password, ask, account)
 
 
-def end(link: pg.Link, name: str, account: Account) -> None:
-    """Shut the role, end its connections, drop what it holds and the role itself; gone already is no error."""
-    found = noted(link, name)
+def name_of(key: str) -> str:
+    """What the role of a lease is called."""
+    return name_of_key("lease", key, joiner="_")
+
+
+def end(link: pg.Link, id: str, account: Account) -> None:
+    """Shut the role of this name, or of this key, end its connections, drop what it holds and the role itself; gone already is
+    no error.
+    """
+    name, found = id, noted(link, id)
+    if found is None:
+        name, found = name_of(id), noted(link, name_of(id), id)
     if found is None:
         return
     role = sql.Identifier(name)
