@@ -12,9 +12,14 @@ from typing import Any
 import pytest
 import requests
 
+from portal.clouds import checking, syncing
 from portal.clouds.adapters.openstack import OpenStack
 from portal.clouds.base import Account, CloudError, Secret
 from portal.clouds.leases import LeaseAsk, LeaseGiven
+from portal.clouds.registry import adapter_for
+from portal.clouds.services import connect_cloud
+from tests import cast
+from tests.clouds import kit
 from tests.clouds.contract import CloudContract
 from tests.clouds.faults import Fault, FaultProxy
 from tests.clouds.leases import LeaseContract
@@ -348,6 +353,28 @@ class TestThePortalsOwnCredential:
         adapter = world.adapter(identity_provider="nobody")
         assert {check.name: check.state for check in adapter.check()}["identity_provider"] == "failed"
         assert error_of(lambda: adapter.lease(ask)).kind == "not_found"
+
+
+@pytest.mark.django_db
+class TestAsAConnection:
+    @pytest.mark.parametrize("regions", ["", "north"])
+    def test_it_is_connected_checked_and_synced_although_nothing_can_be_ordered_there(
+        self, world: World, settings: Any, regions: str
+    ) -> None:
+        settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
+        people = cast.build()
+        config = {**world.adapter().account.config, "regions": regions}
+        made = connect_cloud(
+            people.nordwind, kit.provider("openstack"), "Cloud", config, world.keys,
+            rung="operate", key="k", actor=people.actor("dave"),
+        )  # fmt: skip
+        checking.run(made.checks.get().pk)
+        assert made.checks.get().passed, made.checks.get().results
+        approved = kit.connection(people, "openstack", name="Approved", key="k2", config=config, credentials=world.keys)
+        syncing.sync(approved.pk)
+        approved.refresh_from_db()
+        assert (approved.health, approved.synced_at is None) == ("well", False)
+        assert len(adapter_for(approved).lease_targets().items) == 2
 
 
 def name_in(given: LeaseGiven) -> str:
