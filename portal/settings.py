@@ -231,6 +231,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "identity.tell_ends": {"task": "identity.tell_ends", "schedule": 3600},
     "identity.pull": {"task": "identity.pull", "schedule": 10},
     "identity.sweep": {"task": "identity.sweep", "schedule": 15},
+    "tenancy.tell_project_ends": {"task": "tenancy.tell_project_ends", "schedule": 3600},
     "tenancy.sweep_invitations": {"task": "tenancy.sweep_invitations", "schedule": 60},
     "api.forget": {"task": "api.forget", "schedule": 3600},
 }
@@ -273,6 +274,8 @@ PORTAL_PROVIDERS: list[str] = [
     "portal.clouds.adapters.postgresql.Postgresql",
 ]
 PORTAL_APPROVAL_KINDS: list[str] = [
+    "portal.tenancy.kinds.ProjectKind",
+    "portal.tenancy.kinds.MembershipKind",
     "portal.clouds.kinds.ConnectionKind",
     "portal.orders.kinds.OrderKind",
     "portal.leases.kinds.LeaseKind",

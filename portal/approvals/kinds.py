@@ -13,7 +13,8 @@ from portal.users.actor import Actor
 class Kind(Protocol):
     """One kind of governed act. Every method runs in the engine's transaction, with the approval's row locked.
 
-    `name` is what `ask` is given, `label` what people read, `permission` what it takes to withdraw.
+    `name` is what `ask` is given, `label` what people read, `permission` what it takes to withdraw; empty
+    where having asked is enough.
     """
 
     name: str

@@ -125,7 +125,10 @@ def withdraw(approval: Approval, *, actor: Actor, reason: str = "") -> Approval:
     if actor.person_id != person_of(approval.requester) and not actor.is_system:
         require(actor, approval.view_permission, approval)
         raise Forbidden(_("Only who asked for it can withdraw it."))
-    require(actor, kind.permission, approval)
+    if kind.permission:
+        require(actor, kind.permission, approval)
+    elif actor.viewed_as_by or actor.narrowed_to is not None:
+        raise Forbidden(_("Only who asked for it can withdraw it."))
     if approval.state == State.WITHDRAWN:
         return approval
     check_waiting(approval)

@@ -115,6 +115,19 @@ MESSAGES: Mapping[str, Message] = {
         _("%(label)s is over on %(date)s, and not everything is decided"),
         _("Please decide what is left in %(scope)s."),
     ),
+    "project_ends": Message(
+        _("A project of mine ends soon"),
+        ngettext_lazy("%(label)s is wanted for %(days)s day more", "%(label)s is wanted for %(days)s days more", "days"),
+        _("Its last day is %(date)s. Nothing is removed then by itself. Whoever may close projects can move the day."),
+    ),
+    "project_over": Message(
+        _("The last day of a project of mine has come"),
+        _("The last day of %(label)s has come"),
+        _(
+            "It was wanted until %(date)s. Nothing was removed: what is in it runs on and is paid for. End what is in it and "
+            "close it, or move the day."
+        ),
+    ),
     "invitation_accepted": Message(
         _("An invitation of mine was accepted"),
         _("%(person)s accepted your invitation to %(label)s"),

@@ -4,10 +4,11 @@ from typing import Any
 
 import django_filters as filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.models import Role, Scope
+from portal.access.models import Scope
+from portal.access.queries import roles_for
 from portal.tenancy.forms import UntilField
 from portal.tenancy.models import Invitation, InvitationState, standing
 
@@ -33,8 +34,7 @@ class InviteForm(forms.Form):
 
     def __init__(self, scope: Scope, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        known = Role.objects.filter(Q(scope=None) | Q(scope__path__above=scope.path)).order_by("name", "pk")
-        roles = {str(role.pk): role for role in known}
+        roles = {str(role.pk): role for role in roles_for(scope)}
         field: Any = self.fields["role"]
         field.choices, field.coerce = [(pk, role.name) for pk, role in roles.items()], roles.__getitem__
         field.initial = next((pk for pk, role in roles.items() if role.key == "member"), None)

@@ -1,11 +1,11 @@
-"""Timed work of tenancy: mails of invitations, access reviews whose day comes, roles that end."""
+"""Timed work of tenancy: mails of invitations, access reviews whose day comes, roles and projects that end."""
 
 from uuid import UUID
 
 from celery import shared_task
 
 from portal.core import clock, queue
-from portal.tenancy import invitation_mail, reviews, role_ends
+from portal.tenancy import invitation_mail, project_ends, reviews, role_ends
 from portal.users.actor import Actor
 
 BATCH = 200
@@ -35,3 +35,9 @@ def sweep_reviews() -> None:
 def tell_role_ends() -> None:
     """Tell of roles that end within a week; told twice it is told once."""
     role_ends.tell_role_ends(actor=Actor.system())
+
+
+@shared_task(name="tenancy.tell_project_ends", soft_time_limit=60, time_limit=90)
+def tell_project_ends() -> None:
+    """Tell of projects that end within a fortnight, and on their last day; told twice it is told once."""
+    project_ends.tell_project_ends(actor=Actor.system())

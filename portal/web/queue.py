@@ -57,6 +57,7 @@ JOBS: dict[str, Any] = {
     "identity.leavings_due": gettext_lazy("Begin the leaves whose day has come"),
     "identity.carry_out_leaving": gettext_lazy("Hand over what somebody leaves, and end her access"),
     "tenancy.mail_invitation": gettext_lazy("Send an invitation"),
+    "tenancy.tell_project_ends": gettext_lazy("Tell of projects that end within a fortnight"),
     "tenancy.sweep_invitations": gettext_lazy("Send invitations that are due"),
     "leases.sweep": gettext_lazy("End leases whose time or role is over"),
     "leases.settle": gettext_lazy("Mint a lease, or end it in its cloud"),

@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from portal.web import (
+    asking,
     budgets,
     catalogue,
     choices,
@@ -152,6 +153,11 @@ urlpatterns = [
     path("groups/<uuid:pk>/members/<uuid:user_pk>/remove/", groups.remove, name="group-remove"),
     path("groups/<uuid:pk>/rename/", groups.rename, name="group-rename"),
     path("groups/<uuid:pk>/delete/", groups.delete, name="group-delete"),
+    path("scopes/<uuid:pk>/end/", asking.end, name="scope-end"),
+    path("projects/ask/", asking.ask_project, name="project-ask"),
+    path("projects/asked/", asking.asked, name="asks"),
+    path("projects/asked/<uuid:pk>/withdraw/", asking.withdraw, name="ask-withdraw"),
+    path("projects/<uuid:pk>/join/", asking.join, name="project-join"),
     path("scopes/<uuid:pk>/invitations/", invitations.invitations, name="invitations"),
     path("invitations/<uuid:pk>/resend/", invitations.resend, name="invitation-resend"),
     path("invitations/<uuid:pk>/revoke/", invitations.revoke, name="invitation-revoke"),

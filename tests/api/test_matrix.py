@@ -18,6 +18,7 @@ from portal.tenancy.custom_roles import create_role, edition_of
 from portal.tenancy.models import ReviewItem
 from portal.tenancy.reviews import start_review
 from portal.tenancy.sharing import share
+from tests.api.test_asks import asked_for, invited, joining
 from tests.identity.upstream import oidc as provider_of
 
 WEEK = timedelta(days=7)
@@ -54,6 +55,9 @@ def things(market, world):
         "identity-provider": provider_of(world).pk,
         "service-account": create_service_account(world.web, "ci", owner=world.alice, actor=world.actor("erin")).pk,
         **lent(market, world),
+        "invitation": invited(world).pk,
+        "project-ask": asked_for(world).pk,
+        "join-ask": joining(world).pk,
     }
 
 
@@ -84,6 +88,9 @@ READS = [
     ("identity-providers/{identity-provider}/", {"erin"}),
     ("lease-offers/{lease-offer}/", {"alice", "dave"}),
     ("leases/{lease}/", {"alice", "dave", "erin"}),
+    ("invitations/{invitation}/", {"erin"}),
+    ("project-asks/{project-ask}/", {"alice"}),
+    ("join-asks/{join-ask}/", {"alice"}),
 ]
 ACTS = [
     ("POST", "offerings/{offering}/quote/", "quote", ALL, 200),
@@ -133,6 +140,10 @@ ACTS = [
     ("DELETE", "lease-offers/{lease-offer}/", "nothing", {"dave", "erin"}, 204),
     ("POST", "leases/", "lease", NOBODY, 201),  # a token of the API says nothing of who sits there
     ("POST", "leases/{lease}/end/", "nothing", {"alice", "dave", "erin"}, 200),
+    ("POST", "invitations/", "invitation", {"erin"}, 201),
+    ("POST", "invitations/{invitation}/revoke/", "nothing", {"erin"}, 200),
+    ("POST", "project-asks/{project-ask}/withdraw/", "nothing", {"alice"}, 200),
+    ("POST", "join-asks/{join-ask}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
 ]
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
@@ -198,6 +209,11 @@ def body_of(name, market, things):
         "order": {"project": str(things["web"]), "items": [item]},
         "vote": {"choice": "approve", "card_hash": Approval.objects.get(pk=things["approval"]).card_hash},
         "stop": {"verb": "stop"},
+        "invitation": {
+            "scope": str(things["web"]),
+            "addresses": ["new@example.org"],
+            "role": str(Role.objects.get(key="viewer").pk),
+        },
         "credentials": {"credentials": KEYS},
         "budget": {"amount": "900.50"},
         "export": {"organization": str(things["nordwind"]), "period": "2026-01", "format": "csv"},
@@ -232,17 +248,9 @@ def test_each_role_can_do_what_it_may_and_no_more(caller, market, things, method
 
 
 LISTS = ["scopes/", "offerings/", "orders/", "approvals/", "resources/", "resources/unmanaged/", "connections/"]
-LISTS += [
-    "exports/",
-    "budgets/",
-    "events/",
-    "tokens/",
-    "notices/",
-    "people/",
-    "service-accounts/",
-    "leases/",
-    "lease-offers/",
-]
+LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/", "service-accounts/"]
+LISTS += ["leases/", "lease-offers/"]
+LISTS += ["invitations/", "project-asks/", "join-asks/"]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -1,5 +1,6 @@
 """What tenancy keeps, one subject a file."""
 
+from portal.tenancy.models.asks import AskState, JoinAsk, ProjectAsk, ProjectEnd
 from portal.tenancy.models.invitations import Invitation, InvitationMail, InvitationState, standing
 from portal.tenancy.models.quotas import Hold, Quota
 from portal.tenancy.models.reviews import Review, ReviewItem, Verdict
@@ -7,10 +8,14 @@ from portal.tenancy.models.terms import Acceptance, Terms
 
 __all__ = [
     "Acceptance",
+    "AskState",
     "Hold",
     "Invitation",
     "InvitationMail",
     "InvitationState",
+    "JoinAsk",
+    "ProjectAsk",
+    "ProjectEnd",
     "Quota",
     "Review",
     "ReviewItem",

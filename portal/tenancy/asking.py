@@ -1,0 +1,238 @@
+"""Ask for a project, or to be let into one; take it back; and what one asked for.
+
+A person asks for a project in the tenants that she sees and in those above what she sees. She asks to join by a link, which
+somebody who is in the project sends her: a list of projects to join would tell everybody in an organization what the others
+work on. The link opens for people of the same organization alone, and names the project and nothing in it.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access.guard import permissions_at, scope_ids
+from portal.access.models import Role, Scope, ScopeKind, ScopeState
+from portal.access.resolver import grants
+from portal.approvals import services as approvals
+from portal.approvals.models import Approval
+from portal.approvals.queries import approval_of
+from portal.core import clock
+from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
+from portal.events.services import record
+from portal.tenancy import asks
+from portal.tenancy.models import AskState, JoinAsk, ProjectAsk
+from portal.tenancy.services import check_open, clean_name, slug_of
+from portal.users.actor import Actor, Auth
+from portal.users.models import User, UserKind
+
+JOINABLE = ("member", "viewer")
+MOST_WAITING = 10
+LONGEST_TEXT = 2000
+FURTHEST = timedelta(days=3660)
+LENGTHS = {"cost_centre": 40, "environment": 20, "data_class": 20}
+
+
+def tenants_to_ask_in(actor: Actor) -> Any:
+    """The open tenants where she may ask for a project, by name."""
+    near = scope_ids(actor, "view_scope", reach="up")
+    found = Scope.objects.filter(pk__in=near, scope_kind=ScopeKind.TENANT, state=ScopeState.ACTIVE)
+    return found.select_related("parent").order_by("name", "pk")
+
+
+def tenant_to_ask_in(actor: Actor, pk: UUID | str) -> Scope:
+    """One of them, or NotFound."""
+    found: Scope | None = tenants_to_ask_in(actor).filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def project_to_join(actor: Actor, pk: UUID | str) -> Scope:
+    """The project of a link, for people who hold a role in its organization; NotFound for everybody else."""
+    found: Scope | None = Scope.objects.select_related("parent").filter(pk=pk, scope_kind=ScopeKind.PROJECT).first()
+    if found is None or found.organization_id not in {path.split(".")[0] for path, _held in grants(actor)}:
+        raise NotFound
+    return found
+
+
+def joinable_roles() -> list[Role]:
+    """The roles that one may ask for."""
+    known = {role.key: role for role in Role.objects.filter(key__in=JOINABLE, scope=None)}
+    return [known[key] for key in JOINABLE]
+
+
+@transaction.atomic
+def ask_project(
+    tenant: Scope,
+    name: str,
+    *,
+    purpose: str,
+    ends: date,
+    actor: Actor,
+    owner: User | None = None,
+    cost_centre: str = "",
+    environment: str = "",
+    data_class: str = "",
+) -> ProjectAsk:
+    """Ask for a project in a tenant, until a day, for herself or another owner; it is decided or made at once.
+
+    The same name asked for again while it waits is the same ask. Raises NotFound, Invalid, Conflict (a closed tenant),
+    Refused (too much waits, or nobody could decide).
+    """
+    _check_asks(actor)
+    tenant = tenant_to_ask_in(actor, tenant.pk)
+    check_open(tenant)
+    said = {"cost_centre": cost_centre, "environment": environment, "data_class": data_class}
+    facts = {name: _short(name, text) for name, text in said.items()}
+    name, purpose = clean_name(name), _text("purpose", purpose)
+    owner = owner or actor.user.owner or actor.user
+    _check_owner(owner, tenant)
+    _check_day(ends)
+    waiting: ProjectAsk | None = _hold_back(actor, ProjectAsk.objects.filter(tenant=tenant, slug=slug_of(name)))
+    if waiting:
+        return waiting
+    if Scope.objects.filter(parent=tenant, slug=slug_of(name)).exists():
+        raise Invalid(fields={"name": [_("This name is taken here.")]})
+    ask = ProjectAsk(tenant=tenant, name=name, slug=slug_of(name), purpose=purpose, owner=owner, ends=ends, **facts)
+    ask.asked_by = actor.user
+    ask.save(force_insert=True)
+    record("tenancy.ask_project", ask, actor=actor, owner=owner, ends=ends)
+    other = owner if owner.pk != (actor.user.owner or actor.user).pk else None
+    title = _("Project %(name)s") % {"name": name}
+    answer = approvals.ask(asks.PROJECT, ask, actor=actor, scope=tenant, title=title, beneficiary=other)
+    if not answer.is_waiting:
+        asks.make_project(ask, actor=actor)
+    return ask
+
+
+@transaction.atomic
+def ask_to_join(project: Scope, role: Role, *, reason: str, actor: Actor, until: datetime | None = None) -> JoinAsk:
+    """Ask for a role in a project; it is decided or given at once. Asked again while it waits, it is the same ask.
+
+    Raises NotFound, Invalid, Conflict (a closed project), Refused (she may do all of it already, too much waits, or nobody
+    could decide).
+    """
+    _check_asks(actor)
+    project = project_to_join(actor, project.pk)
+    check_open(project)
+    if role.scope_id is not None or role.key not in JOINABLE:
+        raise Invalid(fields={"role": [_("Ask for one of the roles offered.")]})
+    if actor.user.kind_of_user != UserKind.PERSON:
+        raise Forbidden(_("A service account is given roles by an admin."))
+    reason = _text("reason", reason)
+    if until is not None and until <= clock.now():
+        raise Invalid(fields={"until": [_("Choose a later day.")]})
+    if set(role.permissions) <= permissions_at(actor, project.path):
+        raise Refused(_("You may do all that a %(role)s does there already.") % {"role": role})
+    waiting: JoinAsk | None = _hold_back(actor, JoinAsk.objects.filter(project=project, role=role))
+    if waiting:
+        return waiting
+    ask = JoinAsk(project=project, role=role, reason=reason, until=until, asked_by=actor.user)
+    ask.save(force_insert=True)
+    record("tenancy.ask_to_join", ask, actor=actor, role=role.key, until=until)
+    title = _("%(role)s in %(project)s") % {"role": role.name, "project": project.name}
+    answer = approvals.ask(asks.MEMBERSHIP, ask, actor=actor, scope=project, title=title)
+    if not answer.is_waiting:
+        asks.let_in(ask, actor=actor)
+    return ask
+
+
+def withdraw_ask(ask: ProjectAsk | JoinAsk, *, actor: Actor, reason: str = "") -> ProjectAsk | JoinAsk:
+    """Take back what she asked for, while it waits; withdrawn already, nothing changes. NotFound for others' asks."""
+    if ask.asked_by_id != actor.user.pk:
+        raise NotFound
+    _check_asks(actor)
+    kind = asks.PROJECT if isinstance(ask, ProjectAsk) else asks.MEMBERSHIP
+    approval = approval_of(kind, ask.pk)
+    if approval is None:
+        raise Conflict(_("It was decided already."))
+    approvals.withdraw(approval, actor=actor, reason=reason)
+    ask.refresh_from_db(fields=["state"])
+    return ask
+
+
+def project_asks_of(actor: Actor) -> Any:
+    """The projects that she asked for, newest first. A narrowed token sees none."""
+    return _hers(ProjectAsk.objects, actor).select_related("tenant", "owner", "asked_by", "project")
+
+
+def join_asks_of(actor: Actor) -> Any:
+    """The roles that she asked for, newest first. A narrowed token sees none."""
+    return _hers(JoinAsk.objects, actor).select_related("project", "role", "asked_by")
+
+
+def ask_of(rows: Any, pk: UUID | str) -> Any:
+    """One of them, or NotFound."""
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def decisions_asked_by(actor: Actor) -> Any:
+    """Both as the decisions they wait for or had, newest first."""
+    kinds = (asks.PROJECT, asks.MEMBERSHIP)
+    rows = Approval.objects.filter(requester=actor.user, subject_kind__in=kinds)
+    return rows.select_related("scope").order_by("-created_at", "-id")
+
+
+def projects_made(approvals: list[Approval]) -> dict[str, UUID]:
+    """What became of these decisions: the project to go to, by the decision's subject, where there is one."""
+    ids = [approval.subject_id for approval in approvals if approval.subject_kind == asks.PROJECT]
+    made = ProjectAsk.objects.filter(pk__in=ids, project__isnull=False).values_list("pk", "project_id")
+    found = {str(pk): project for pk, project in made if project}
+    joined = [each for each in approvals if each.subject_kind == asks.MEMBERSHIP and each.state in ("approved", "allowed")]
+    return found | {each.subject_id: each.scope_id for each in joined}
+
+
+def _check_asks(actor: Actor) -> None:
+    if actor.viewed_as_by:
+        raise Forbidden(_("Looking as another person does not allow writing."))
+    if actor.narrowed_to is not None:
+        raise Forbidden(_("A narrowed token asks for nothing in a person's name."))
+
+
+def _check_owner(owner: User, tenant: Scope) -> None:
+    """An active person who holds a role in the organization."""
+    hers = {path.split(".")[0] for path, _held in grants(Actor(owner, Auth("none")))}
+    if owner.kind_of_user != UserKind.PERSON or not owner.is_active or tenant.organization_id not in hers:
+        raise Invalid(fields={"owner": [_("Nobody in the organization is known by exactly this name.")]})
+
+
+def _check_day(ends: date) -> None:
+    today = clock.now().date()
+    if not today < ends <= today + FURTHEST:
+        raise Invalid(fields={"ends": [_("Choose a later day, at most ten years from now.")]})
+
+
+def _hold_back(actor: Actor, alike: Any) -> Any:
+    """The same ask of hers that waits already, if there is one. Two at once of one person wait for each other."""
+    User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
+    waiting = {"asked_by": actor.user, "state": AskState.WAITING}
+    if same := alike.filter(**waiting).first():
+        return same
+    count = ProjectAsk.objects.filter(**waiting).count() + JoinAsk.objects.filter(**waiting).count()
+    if count >= MOST_WAITING:
+        raise Refused(_("%(count)s things that you asked for wait already. Take some back first.") % {"count": count})
+    return None
+
+
+def _hers(rows: Any, actor: Actor) -> Any:
+    found = rows.filter(asked_by=actor.user).order_by("-created_at", "-pk")
+    return found.none() if actor.narrowed_to is not None else found
+
+
+def _text(field: str, text: str) -> str:
+    text = text.strip()
+    if not text or len(text) > LONGEST_TEXT or "\x00" in text:
+        raise Invalid(fields={field: [_("Say it in at most 2,000 characters; who decides reads it.")]})
+    return text
+
+
+def _short(field: str, text: str) -> str:
+    text = " ".join(text.split())
+    if len(text) > LENGTHS[field] or "\x00" in text:
+        raise Invalid(fields={field: [_("At most %(most)s characters.") % {"most": LENGTHS[field]}]})
+    return text

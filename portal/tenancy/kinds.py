@@ -1,0 +1,90 @@
+"""A project, and a role in one, as governed acts: what the approval engine needs to know of them.
+
+Where no policy speaks of them an approver of the tenant or the project decides, and where there is none the admins above.
+"""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.access.models import Scope, ScopeState
+from portal.core import clock
+from portal.core.errors import Refused
+from portal.tenancy import asks
+from portal.tenancy.models import AskState, JoinAsk, ProjectAsk
+from portal.users.actor import Actor
+
+
+class ProjectKind:
+    """A project that somebody asks for. Its environment and data class have names of their own: those of the tenant, which
+    policies may ask about as well, are others.
+    """
+
+    name = asks.PROJECT
+    label = gettext_lazy("Project")
+    permission = ""
+
+    def load(self, subject_id: str) -> ProjectAsk | None:
+        rows = ProjectAsk.objects.select_for_update(of=("self",)).select_related("tenant", "owner", "asked_by")
+        found: ProjectAsk | None = rows.filter(pk=subject_id).first()
+        return found
+
+    def facts(self, subject: ProjectAsk) -> dict[str, Any]:
+        return {
+            "name": subject.name,
+            "purpose": subject.purpose,
+            "project_environment": subject.environment,
+            "project_data_class": subject.data_class,
+            "cost_centre": subject.cost_centre,
+            "ends": subject.ends,
+        }
+
+    def still_valid(self, subject: ProjectAsk) -> bool:
+        if subject.tenant.state != ScopeState.ACTIVE:
+            raise Refused(_("%(scope)s is closed.") % {"scope": subject.tenant.name})
+        if not subject.owner.is_active:
+            raise Refused(_("%(owner)s, who was to own it, has left.") % {"owner": subject.owner})
+        if subject.ends <= clock.now().date():
+            raise Refused(_("The project was to end by now."))
+        if Scope.objects.filter(parent=subject.tenant, slug=subject.slug).exists():
+            raise Refused(_("There is a project of this name by now. Deny it, and say so."))
+        return subject.state == AskState.WAITING
+
+    def apply(self, subject: ProjectAsk, *, actor: Actor) -> None:
+        asks.make_project(subject, actor=actor)
+
+    def drop(self, subject: ProjectAsk, outcome: str, *, actor: Actor) -> None:
+        asks.drop(subject, outcome)
+
+
+class MembershipKind:
+    """A role in a project that somebody asks for."""
+
+    name = asks.MEMBERSHIP
+    label = gettext_lazy("Membership")
+    permission = ""
+
+    def load(self, subject_id: str) -> JoinAsk | None:
+        rows = JoinAsk.objects.select_for_update(of=("self",)).select_related("project", "role", "asked_by")
+        found: JoinAsk | None = rows.filter(pk=subject_id).first()
+        return found
+
+    def facts(self, subject: JoinAsk) -> dict[str, Any]:
+        until = subject.until.date() if subject.until else None
+        return {"role": subject.role.name, "reason": subject.reason, "until": until}
+
+    def still_valid(self, subject: JoinAsk) -> bool:
+        if subject.project.state != ScopeState.ACTIVE:
+            raise Refused(_("%(scope)s is closed.") % {"scope": subject.project.name})
+        if not subject.asked_by.is_active:
+            raise Refused(_("Who asked has left."))
+        if subject.until is not None and subject.until <= clock.now():
+            raise Refused(_("The role was to end by now."))
+        return subject.state == AskState.WAITING
+
+    def apply(self, subject: JoinAsk, *, actor: Actor) -> None:
+        asks.let_in(subject, actor=actor)
+
+    def drop(self, subject: JoinAsk, outcome: str, *, actor: Actor) -> None:
+        asks.drop(subject, outcome)
