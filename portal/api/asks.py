@@ -1,4 +1,4 @@
-"""What the caller asks for: projects, and roles in projects."""
+"""What the caller asks for: projects, and roles in projects. Until when a project is wanted."""
 
 import uuid
 from typing import Any
@@ -7,11 +7,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from portal.access.queries import scope_for
 from portal.api.auth import actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import NamedSerializer, PersonSerializer, ReasonSerializer, Shape
-from portal.tenancy import asking
+from portal.tenancy import asking, project_ends
+from portal.tenancy.asking_forms import JoinAskFilter, ProjectAskFilter
 
 
 class AskSerializer(Shape[Any]):
@@ -37,12 +39,13 @@ class ProjectAskSerializer(AskSerializer):
 
 
 class NewProjectAskSerializer(Shape[Any]):
-    """A project in a tenant, until its last day. The caller owns it."""
+    """A project in a tenant, until its last day; `owner` is a sign-in name, the caller's unless given."""
 
     tenant = serializers.UUIDField()
     name = serializers.CharField(max_length=120)
     purpose = serializers.CharField(max_length=2000)
     ends = serializers.DateField()
+    owner = serializers.CharField(max_length=150, required=False)
     cost_centre = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
     environment = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
     data_class = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
@@ -66,11 +69,25 @@ class NewJoinAskSerializer(Shape[Any]):
     until = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 
+class ProjectEndSerializer(Shape[Any]):
+    """The last day that a project is wanted, null without an end, and what it is for."""
+
+    ends = serializers.DateField(allow_null=True)
+    purpose = serializers.CharField()
+
+
+class NewProjectEndSerializer(Shape[Any]):
+    """Another last day; null is no end."""
+
+    ends = serializers.DateField(allow_null=True)
+
+
 class ProjectAsks(View):
-    @says_list("project_asks_list", ProjectAskSerializer)
+    @says_list("project_asks_list", ProjectAskSerializer, narrow=ProjectAskFilter)
     def get(self, request: Request) -> Response:
         """The projects that the caller asked for, newest first."""
-        return listed(request, asking.project_asks_of(actor_of(request)), ProjectAskSerializer)
+        rows = asking.project_asks_of(actor_of(request))
+        return listed(request, rows, ProjectAskSerializer, narrow=ProjectAskFilter)
 
     @says("project_asks_create", takes=NewProjectAskSerializer, gives=ProjectAskSerializer, status=201, keyed=True)
     @idempotent()
@@ -78,7 +95,8 @@ class ProjectAsks(View):
         """Ask for a project; it is decided, or made at once where a policy allows it."""
         actor, sent = actor_of(request), read(NewProjectAskSerializer, request)
         tenant = asking.tenant_to_ask_in(actor, sent.pop("tenant"))
-        ask = asking.ask_project(tenant, sent.pop("name"), **sent, actor=actor)
+        owner = asking.owner_named(sent.pop("owner")) if "owner" in sent else None
+        ask = asking.ask_project(tenant, sent.pop("name"), owner=owner, **sent, actor=actor)
         return shown(ProjectAskSerializer, ask, request, status=201, at=f"{request.path}{ask.pk}/")
 
 
@@ -99,10 +117,11 @@ class WithdrawProjectAsk(View):
 
 
 class JoinAsks(View):
-    @says_list("join_asks_list", JoinAskSerializer)
+    @says_list("join_asks_list", JoinAskSerializer, narrow=JoinAskFilter)
     def get(self, request: Request) -> Response:
         """The roles that the caller asked for, newest first."""
-        return listed(request, asking.join_asks_of(actor_of(request)), JoinAskSerializer)
+        rows = asking.join_asks_of(actor_of(request))
+        return listed(request, rows, JoinAskSerializer, narrow=JoinAskFilter)
 
     @says("join_asks_create", takes=NewJoinAskSerializer, gives=JoinAskSerializer, status=201, keyed=True)
     @idempotent()
@@ -130,3 +149,17 @@ class WithdrawJoinAsk(View):
         actor, sent = actor_of(request), read(ReasonSerializer, request)
         ask = asking.ask_of(asking.join_asks_of(actor), pk)
         return shown(JoinAskSerializer, asking.withdraw_ask(ask, actor=actor, reason=sent["reason"]), request)
+
+
+class ProjectEnd(View):
+    @says("scopes_end", gives=ProjectEndSerializer)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        """Until when a project is wanted."""
+        return shown(ProjectEndSerializer, project_ends.end_of(scope_for(actor_of(request), pk)), request)
+
+    @says("scopes_set_end", takes=NewProjectEndSerializer, gives=ProjectEndSerializer)
+    def put(self, request: Request, pk: uuid.UUID) -> Response:
+        """Move the last day of a project. The same again changes nothing."""
+        actor, sent = actor_of(request), read(NewProjectEndSerializer, request)
+        row = project_ends.set_project_end(scope_for(actor, pk), sent["ends"], actor=actor)
+        return shown(ProjectEndSerializer, row, request)

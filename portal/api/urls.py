@@ -127,6 +127,7 @@ urlpatterns = [
     path("join-asks/", asks.JoinAsks.as_view()),
     path("join-asks/<uuid:pk>/", asks.JoinAsk.as_view()),
     path("join-asks/<uuid:pk>/withdraw/", asks.WithdrawJoinAsk.as_view()),
+    path("scopes/<uuid:pk>/end/", asks.ProjectEnd.as_view()),
     path("people/", people.People.as_view()),
     path("people/<uuid:pk>/leave/", leaving.Leave.as_view()),
     path("leavings/", leaving.Leavings.as_view()),

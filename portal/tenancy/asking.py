@@ -6,17 +6,18 @@ work on. The link opens for people of the same organization alone, and names the
 """
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
-from portal.access.guard import permissions_at, scope_ids
+from portal.access.guard import scope_ids
 from portal.access.models import Role, Scope, ScopeKind, ScopeState
-from portal.access.resolver import grants
+from portal.access.queries import roles_in_force
 from portal.approvals import services as approvals
-from portal.approvals.models import Approval
+from portal.approvals.models import Approval, Choice, Vote
 from portal.approvals.queries import approval_of
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
@@ -24,7 +25,7 @@ from portal.events.services import record
 from portal.tenancy import asks
 from portal.tenancy.models import AskState, JoinAsk, ProjectAsk
 from portal.tenancy.services import check_open, clean_name, slug_of
-from portal.users.actor import Actor, Auth
+from portal.users.actor import Actor
 from portal.users.models import User, UserKind
 
 JOINABLE = ("member", "viewer")
@@ -32,6 +33,13 @@ MOST_WAITING = 10
 LONGEST_TEXT = 2000
 FURTHEST = timedelta(days=3660)
 LENGTHS = {"cost_centre": 40, "environment": 20, "data_class": 20}
+KINDS = (asks.PROJECT, asks.MEMBERSHIP)
+SAID: dict[Any, tuple[str, ...]] = {
+    ProjectAsk: ("purpose", "owner_id", "ends", "cost_centre", "environment", "data_class"),
+    JoinAsk: ("reason", "until"),
+}
+"""What makes an ask another one although it is for the same name, or the same role."""
+Ask = TypeVar("Ask", ProjectAsk, JoinAsk)
 
 
 def tenants_to_ask_in(actor: Actor) -> Any:
@@ -52,8 +60,18 @@ def tenant_to_ask_in(actor: Actor, pk: UUID | str) -> Scope:
 def project_to_join(actor: Actor, pk: UUID | str) -> Scope:
     """The project of a link, for people who hold a role in its organization; NotFound for everybody else."""
     found: Scope | None = Scope.objects.select_related("parent").filter(pk=pk, scope_kind=ScopeKind.PROJECT).first()
-    if found is None or found.organization_id not in {path.split(".")[0] for path, _held in grants(actor)}:
+    if found is None or not asks.is_of_organization(actor, found):
         raise NotFound
+    return found
+
+
+def owner_named(username: str) -> User:
+    """Whom a program names as owner, by her sign-in name, whole. Invalid says of who is not there what `ask_project` says of
+    who is not of the organization.
+    """
+    found: User | None = User.objects.filter(username=username).first()
+    if found is None:
+        raise _nobody()
     return found
 
 
@@ -78,41 +96,38 @@ def ask_project(
 ) -> ProjectAsk:
     """Ask for a project in a tenant, until a day, for herself or another owner; it is decided or made at once.
 
-    The same name asked for again while it waits is the same ask. Raises NotFound, Invalid, Conflict (a closed tenant),
-    Refused (too much waits, or nobody could decide).
+    The same asked again while it waits is the same ask. Raises NotFound, Invalid, Conflict (a closed tenant, or it waits in
+    other words), Refused (too much waits, or nobody could decide).
     """
     _check_asks(actor)
     tenant = tenant_to_ask_in(actor, tenant.pk)
     check_open(tenant)
     said = {"cost_centre": cost_centre, "environment": environment, "data_class": data_class}
     facts = {name: _short(name, text) for name, text in said.items()}
-    name, purpose = clean_name(name), _text("purpose", purpose)
-    owner = owner or actor.user.owner or actor.user
+    name, person = clean_name(name), actor.user.owner or actor.user
+    owner = owner or person
     _check_owner(owner, tenant)
     _check_day(ends)
-    waiting: ProjectAsk | None = _hold_back(actor, ProjectAsk.objects.filter(tenant=tenant, slug=slug_of(name)))
-    if waiting:
+    ask = ProjectAsk(tenant=tenant, name=name, slug=slug_of(name), owner=owner, ends=ends, asked_by=actor.user, **facts)
+    ask.purpose = _text("purpose", purpose)
+    if waiting := _waiting_like(ask, tenant=tenant, slug=ask.slug):
         return waiting
-    if Scope.objects.filter(parent=tenant, slug=slug_of(name)).exists():
+    if Scope.objects.filter(parent=tenant, slug=ask.slug).exists():
         raise Invalid(fields={"name": [_("This name is taken here.")]})
-    ask = ProjectAsk(tenant=tenant, name=name, slug=slug_of(name), purpose=purpose, owner=owner, ends=ends, **facts)
-    ask.asked_by = actor.user
     ask.save(force_insert=True)
     record("tenancy.ask_project", ask, actor=actor, owner=owner, ends=ends)
-    other = owner if owner.pk != (actor.user.owner or actor.user).pk else None
-    title = _("Project %(name)s") % {"name": name}
-    answer = approvals.ask(asks.PROJECT, ask, actor=actor, scope=tenant, title=title, beneficiary=other)
-    if not answer.is_waiting:
+    title, other = _("Project %(name)s") % {"name": name}, owner if owner.pk != person.pk else None
+    if not approvals.ask(asks.PROJECT, ask, actor=actor, scope=tenant, title=title, beneficiary=other).is_waiting:
         asks.make_project(ask, actor=actor)
     return ask
 
 
 @transaction.atomic
 def ask_to_join(project: Scope, role: Role, *, reason: str, actor: Actor, until: datetime | None = None) -> JoinAsk:
-    """Ask for a role in a project; it is decided or given at once. Asked again while it waits, it is the same ask.
+    """Ask for a role in a project; it is decided or given at once. The same asked again while it waits is the same ask.
 
-    Raises NotFound, Invalid, Conflict (a closed project), Refused (she may do all of it already, too much waits, or nobody
-    could decide).
+    Raises NotFound, Invalid, Conflict (a closed project, or it waits in other words), Refused (she may do all of it already
+    for as long, too much waits, or nobody could decide).
     """
     _check_asks(actor)
     project = project_to_join(actor, project.pk)
@@ -121,20 +136,17 @@ def ask_to_join(project: Scope, role: Role, *, reason: str, actor: Actor, until:
         raise Invalid(fields={"role": [_("Ask for one of the roles offered.")]})
     if actor.user.kind_of_user != UserKind.PERSON:
         raise Forbidden(_("A service account is given roles by an admin."))
-    reason = _text("reason", reason)
     if until is not None and until <= clock.now():
         raise Invalid(fields={"until": [_("Choose a later day.")]})
-    if set(role.permissions) <= permissions_at(actor, project.path):
-        raise Refused(_("You may do all that a %(role)s does there already.") % {"role": role})
-    waiting: JoinAsk | None = _hold_back(actor, JoinAsk.objects.filter(project=project, role=role))
-    if waiting:
+    if _holds_for_as_long(actor.user, role, project, until):
+        raise Refused(_("You may do all that a %(role)s does there already, for as long.") % {"role": role})
+    ask = JoinAsk(project=project, role=role, reason=_text("reason", reason), until=until, asked_by=actor.user)
+    if waiting := _waiting_like(ask, project=project, role=role):
         return waiting
-    ask = JoinAsk(project=project, role=role, reason=reason, until=until, asked_by=actor.user)
     ask.save(force_insert=True)
     record("tenancy.ask_to_join", ask, actor=actor, role=role.key, until=until)
     title = _("%(role)s in %(project)s") % {"role": role.name, "project": project.name}
-    answer = approvals.ask(asks.MEMBERSHIP, ask, actor=actor, scope=project, title=title)
-    if not answer.is_waiting:
+    if not approvals.ask(asks.MEMBERSHIP, ask, actor=actor, scope=project, title=title).is_waiting:
         asks.let_in(ask, actor=actor)
     return ask
 
@@ -172,10 +184,16 @@ def ask_of(rows: Any, pk: UUID | str) -> Any:
 
 
 def decisions_asked_by(actor: Actor) -> Any:
-    """Both as the decisions they wait for or had, newest first."""
-    kinds = (asks.PROJECT, asks.MEMBERSHIP)
-    rows = Approval.objects.filter(requester=actor.user, subject_kind__in=kinds)
+    """Both as the decisions they wait for or had, newest first, each with `denial`: why it was denied."""
+    denials = Vote.objects.filter(approval=OuterRef("pk"), choice=Choice.DENY, void=False).order_by("-created_at", "-id")
+    rows = Approval.objects.filter(requester=actor.user, subject_kind__in=KINDS)
+    rows = rows.annotate(denial=Subquery(denials.values("note")[:1]))
     return rows.select_related("scope").order_by("-created_at", "-id")
+
+
+def is_asked_by(approval: Approval, actor: Actor) -> bool:
+    """Whether a decision is on something that she asked for here, so that she follows it and takes it back."""
+    return approval.subject_kind in KINDS and approval.requester_id == actor.user.pk and actor.narrowed_to is None
 
 
 def projects_made(approvals: list[Approval]) -> dict[str, UUID]:
@@ -195,10 +213,13 @@ def _check_asks(actor: Actor) -> None:
 
 
 def _check_owner(owner: User, tenant: Scope) -> None:
-    """An active person who holds a role in the organization."""
-    hers = {path.split(".")[0] for path, _held in grants(Actor(owner, Auth("none")))}
-    if owner.kind_of_user != UserKind.PERSON or not owner.is_active or tenant.organization_id not in hers:
-        raise Invalid(fields={"owner": [_("Nobody in the organization is known by exactly this name.")]})
+    """An active person of the organization. Of everybody else the same is said as of a name that nobody has."""
+    if owner.kind_of_user != UserKind.PERSON or not asks.is_there(owner, tenant):
+        raise _nobody()
+
+
+def _nobody() -> Invalid:
+    return Invalid(fields={"owner": [_("Nobody here is known by exactly this name.")]})
 
 
 def _check_day(ends: date) -> None:
@@ -207,16 +228,26 @@ def _check_day(ends: date) -> None:
         raise Invalid(fields={"ends": [_("Choose a later day, at most ten years from now.")]})
 
 
-def _hold_back(actor: Actor, alike: Any) -> Any:
-    """The same ask of hers that waits already, if there is one. Two at once of one person wait for each other."""
-    User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
-    waiting = {"asked_by": actor.user, "state": AskState.WAITING}
-    if same := alike.filter(**waiting).first():
-        return same
+def _waiting_like(ask: Ask, **where: Any) -> Ask | None:
+    """The same of hers that waits already, so that twice is once. Two at once of one person wait for each other."""
+    User.objects.select_for_update(no_key=True).get(pk=ask.asked_by_id)
+    waiting: dict[str, Any] = {"asked_by": ask.asked_by_id, "state": AskState.WAITING}
+    found: Ask | None = type(ask).objects.filter(**waiting, **where).first()
+    if found is not None:
+        if any(getattr(found, name) != getattr(ask, name) for name in SAID[type(ask)]):
+            raise Conflict(_("You asked for this already, in other words. Take that back first, or wait for the decision."))
+        return found
     count = ProjectAsk.objects.filter(**waiting).count() + JoinAsk.objects.filter(**waiting).count()
     if count >= MOST_WAITING:
         raise Refused(_("%(count)s things that you asked for wait already. Take some back first.") % {"count": count})
     return None
+
+
+def _holds_for_as_long(user: User, role: Role, project: Scope, until: datetime | None) -> bool:
+    """Whether what she holds there lets her do all that the role does, and ends no earlier."""
+    lasts = Q(expires=None) if until is None else Q(expires=None) | Q(expires__gte=until)
+    lasting = roles_in_force(user).filter(lasts, scope__path__above=project.path)
+    return set(role.permissions) <= set().union(*lasting.values_list("role__permissions", flat=True))
 
 
 def _hers(rows: Any, actor: Actor) -> Any:

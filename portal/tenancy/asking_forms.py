@@ -11,6 +11,7 @@ from portal.access.models import Role, Scope
 from portal.approvals.models import Approval, State
 from portal.tenancy import asks
 from portal.tenancy.forms import PersonField, UntilField
+from portal.tenancy.models import JoinAsk, ProjectAsk
 
 ENVIRONMENTS = (
     ("", "–"),
@@ -59,7 +60,9 @@ class ProjectAskForm(forms.Form):
         super().__init__(data, **kwargs)
         known = {str(tenant.pk): tenant for tenant in tenants}
         field: Any = self.fields["tenant"]
-        field.choices, field.coerce = [(pk, named(tenant)) for pk, tenant in known.items()], known.__getitem__
+        choose = [("", _("Choose a tenant"))] if len(known) > 1 else []  # none is taken unseen
+        field.choices = choose + [(pk, named(tenant)) for pk, tenant in known.items()]
+        field.coerce = known.__getitem__
 
 
 class JoinForm(forms.Form):
@@ -96,6 +99,22 @@ class AskedFilter(filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = Approval
         fields = ("kind", "state")
+
+
+class ProjectAskFilter(filters.FilterSet):  # type: ignore[misc]
+    """Projects asked for, by how they stand."""
+
+    class Meta:
+        model = ProjectAsk
+        fields = ("state",)
+
+
+class JoinAskFilter(filters.FilterSet):  # type: ignore[misc]
+    """Roles asked for, by how they stand."""
+
+    class Meta:
+        model = JoinAsk
+        fields = ("state",)
 
 
 def named(tenant: Scope) -> str:

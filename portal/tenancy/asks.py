@@ -5,18 +5,29 @@ need not be who could do it herself; the event names the approval it came from.
 from datetime import datetime
 
 from portal.access.models import Assignment, Role, Scope, Source
+from portal.access.resolver import grants
 from portal.approvals.models import Approval
 from portal.approvals.queries import approval_of
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.tenancy.models import AskState, JoinAsk, ProjectAsk, ProjectEnd
 from portal.tenancy.services import create_project
-from portal.users.actor import Actor
+from portal.users.actor import Actor, Auth
 from portal.users.models import User
 
 PROJECT = "project"
 MEMBERSHIP = "membership"
 OWNERS_ROLE = "member"
+
+
+def is_of_organization(actor: Actor, scope: Scope) -> bool:
+    """Whether she holds anything in the organization of a scope."""
+    return scope.organization_id in {path.split(".")[0] for path, _held in grants(actor)}
+
+
+def is_there(user: User, scope: Scope) -> bool:
+    """Whether somebody is active, and of the organization of a scope at this moment."""
+    return user.is_active and is_of_organization(Actor(user, Auth("none")), scope)
 
 
 def make_project(ask: ProjectAsk, *, actor: Actor) -> Scope:

@@ -43,7 +43,7 @@ class ProjectKind:
     def still_valid(self, subject: ProjectAsk) -> bool:
         if subject.tenant.state != ScopeState.ACTIVE:
             raise Refused(_("%(scope)s is closed.") % {"scope": subject.tenant.name})
-        if not subject.owner.is_active:
+        if not asks.is_there(subject.owner, subject.tenant):
             raise Refused(_("%(owner)s, who was to own it, has left.") % {"owner": subject.owner})
         if subject.ends <= clock.now().date():
             raise Refused(_("The project was to end by now."))
@@ -77,7 +77,7 @@ class MembershipKind:
     def still_valid(self, subject: JoinAsk) -> bool:
         if subject.project.state != ScopeState.ACTIVE:
             raise Refused(_("%(scope)s is closed.") % {"scope": subject.project.name})
-        if not subject.asked_by.is_active:
+        if not asks.is_there(subject.asked_by, subject.project):
             raise Refused(_("Who asked has left."))
         if subject.until is not None and subject.until <= clock.now():
             raise Refused(_("The role was to end by now."))

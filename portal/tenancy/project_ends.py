@@ -10,7 +10,7 @@ from portal.access.guard import require
 from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.approvals.eligibility import accounts_holding
 from portal.core import clock
-from portal.core.errors import Invalid
+from portal.core.errors import Invalid, NotFound
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.tenancy.models import ProjectEnd
@@ -22,9 +22,11 @@ SOON = timedelta(days=14)
 BATCH = 500
 
 
-def end_of(project: Scope) -> ProjectEnd | None:
-    """Until when it is wanted, and what for; None where nobody said."""
-    return ProjectEnd.objects.filter(project=project).first() if project.scope_kind == ScopeKind.PROJECT else None
+def end_of(project: Scope) -> ProjectEnd:
+    """Until when it is wanted, and what for; empty where nobody said. NotFound for what is no project."""
+    if project.scope_kind != ScopeKind.PROJECT:
+        raise NotFound
+    return ProjectEnd.objects.filter(project=project).first() or ProjectEnd(project=project)
 
 
 @transaction.atomic
@@ -33,7 +35,7 @@ def set_project_end(project: Scope, ends: date | None, *, actor: Actor) -> Proje
     require(actor, "manage_projects", project)
     check_open(project)
     if project.scope_kind != ScopeKind.PROJECT:
-        raise Invalid(_("A project has an end; a tenant has none."), fields={})
+        raise NotFound
     if ends is not None and ends <= clock.now().date():
         raise Invalid(fields={"ends": [_("Choose a later day.")]})
     Scope.objects.select_for_update(no_key=True).get(pk=project.pk)

@@ -1,18 +1,21 @@
 """Asking for a project or to join one, what one asked for, and until when a project is wanted."""
 
 import uuid
+from typing import Any
+from urllib.parse import urljoin
 
-from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.access.guard import holds, require
-from portal.access.models import Scope
+from portal.access.models import Scope, ScopeKind
 from portal.access.queries import scope_for
 from portal.approvals.queries import approval_of
 from portal.approvals.services import withdraw as withdraw_approval
@@ -20,6 +23,7 @@ from portal.core.errors import Conflict, PortalError
 from portal.tenancy import asking, asks, project_ends
 from portal.tenancy.asking_forms import AskedFilter, EndForm, JoinForm, ProjectAskForm
 from portal.tenancy.models import AskState, JoinAsk, ProjectAsk
+from portal.web import facts
 from portal.web.events import page_number
 from portal.web.refusals import refuse
 
@@ -100,7 +104,7 @@ def end(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     project = scope_for(request.actor, pk)
     require(request.actor, "manage_projects", project)
     row = project_ends.end_of(project)
-    form = EndForm(request.POST or None, initial={"ends": row.ends if row else None})
+    form = EndForm(request.POST or None, initial={"ends": row.ends})
     if request.method == "POST" and form.is_valid():
         try:
             project_ends.set_project_end(project, form.cleaned_data["ends"], actor=request.actor)
@@ -108,8 +112,20 @@ def end(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             return redirect("scope", pk)
         except PortalError as error:
             refuse(form, error)
-    context: dict[str, Scope | forms.Form | object] = {"scope": project, "form": form, "end": row}
+    context = {"scope": project, "form": form, "end": row}
     return render(request, "access/project_end.html", context, status=422 if form.errors else 200)
+
+
+def facts_of_project(found: Scope) -> dict[str, Any]:
+    """What the page of a scope says of it where it is a project: what for, until when, and the link by which people join."""
+    if found.scope_kind != ScopeKind.PROJECT:
+        return {}
+    return {
+        "end": project_ends.end_of(found),
+        "environment": facts.words("project_environment", found.environment),
+        "data_class": facts.words("project_data_class", found.data_class),
+        "join_link": urljoin(settings.PUBLIC_URL, reverse("project-join", args=[found.pk])),
+    }
 
 
 def onward(request: HttpRequest, kind: str, ask: ProjectAsk | JoinAsk, made: Scope | None) -> HttpResponse:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.clouds.labels import RUNGS
 from portal.clouds.schemas import CAPABILITIES
 from portal.core.schema import properties
+from portal.tenancy.asking_forms import DATA_CLASSES, ENVIRONMENTS
 
 LABELS: dict[str, Any] = {
     "action": gettext_lazy("What happens"),
@@ -41,7 +44,12 @@ LABELS: dict[str, Any] = {
     "target": gettext_lazy("What it opens"),
     "until": gettext_lazy("Until"),
 }
-WORDS: dict[str, Mapping[str, Any]] = {"rung": RUNGS}
+WORDS: dict[str, Mapping[str, Any]] = {
+    "project_data_class": dict(DATA_CLASSES),
+    "project_environment": dict(ENVIRONMENTS),
+    "rung": RUNGS,
+}
+DAYS = ("ends", "until")
 SAID = ("name", "region")
 ASIDE = ("currency", "items", "actions", "offerings")
 """Drawn elsewhere on the card, or said better by what is drawn."""
@@ -128,6 +136,8 @@ def words(name: str, value: Any) -> str:
         return " · ".join(
             str(value[part]) for part in ("name", "offering", "plan", "connection", "region") if value.get(part)
         )
+    if name in DAYS and (day := parse_date(str(value))):
+        return date_format(day, "j F Y")
     return str(WORDS.get(name, {}).get(str(value), value))
 
 

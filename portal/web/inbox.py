@@ -21,9 +21,10 @@ from portal.approvals.cards import Card, card
 from portal.approvals.forms import VoteForm
 from portal.approvals.models import Approval
 from portal.approvals.queries import approval_visible_to, inbox_of
-from portal.core.errors import Conflict, Invalid, NotFound, Stale
+from portal.core.errors import Conflict, Invalid, NotFound, Refused, Stale
 from portal.metering.queries import budget_state
 from portal.orders.queries import held_by, open_cost, order_visible_to
+from portal.tenancy import asking
 from portal.tenancy.quotas import room_in
 from portal.users.actor import Actor
 from portal.web import facts, nav, room
@@ -78,9 +79,9 @@ def cast_vote(request: HttpRequest, found: Approval) -> HttpResponse:
     except Stale as error:
         moved = [(each["name"], each["before"], each["after"]) for each in error.extra["changes"]]
         return show(request, found, form=form, moved=moved, title=str(error.title), detail=str(error), status=409)
-    except Conflict as error:
+    except (Conflict, Refused) as error:
         again = approval_visible_to(request.actor, found.pk)
-        return show(request, again, form=form, title=str(error.title), detail=str(error), status=409)
+        return show(request, again, form=form, title=str(error.title), detail=str(error), status=error.status)
     said = _("You approved: %(title)s") if sent["choice"] == "approve" else _("You denied: %(title)s")
     messages.info(request, said % {"title": found.title})
     return redirect("approval", found.pk)
@@ -98,6 +99,7 @@ def show(
 ) -> HttpResponse:
     """The list with one card open; `moved` is what changed since the card she voted on."""
     drawn = card(found, actor=request.actor)
+    is_hers = asking.is_asked_by(found, request.actor)
     changed = [(change.name, change.before, change.after) for change in drawn.changed]
     context = {
         **waiting(request),
@@ -110,6 +112,8 @@ def show(
         "changed": facts.shifts(changed, drawn.facts),
         "moved": facts.shifts(moved, drawn.facts),
         "subject_url": subject_url(request.actor, found),
+        "is_hers": is_hers,
+        "made": asking.projects_made([found]).get(found.subject_id) if is_hers else None,
         "form": form or VoteForm(),
         "title": title,
         "detail": detail,
@@ -120,7 +124,8 @@ def show(
 def waiting(request: HttpRequest) -> dict[str, Any]:
     """The page of her inbox and its lines."""
     page: Page[Approval] = Paginator(inbox_of(request.actor), ROWS).get_page(page_number(request))
-    return {"page": page, "picks": [Pick(each, facts.cost_of(each.facts)) for each in page.object_list]}
+    decides = "vote" in permissions_of(request.actor)
+    return {"page": page, "decides": decides, "picks": [Pick(each, facts.cost_of(each.facts)) for each in page.object_list]}
 
 
 def room_of(actor: Actor, found: Approval, drawn: Card) -> list[Bar]:

@@ -2,10 +2,8 @@
 
 import uuid
 from typing import Any
-from urllib.parse import urljoin
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -19,11 +17,11 @@ from portal.access.queries import events_visible_to, people_of, scope_for, scope
 from portal.identity.people import manages_people_in
 from portal.tenancy.forms import HandOverForm, QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.tenancy.owning import may_hand_over
-from portal.tenancy.project_ends import end_of
 from portal.tenancy.queries import still_in
 from portal.tenancy.quotas import room_in
 from portal.tenancy.services import manages
 from portal.users.actor import Actor
+from portal.web.asking import facts_of_project
 from portal.web.effects import Shown
 from portal.web.events import page_number
 from portal.web.room import quota_bars
@@ -81,8 +79,7 @@ def show(
         "left": left[:MOST_NAMED],
         "left_more": max(0, len(left) - MOST_NAMED),
         "links_people": manages_people_in(found, actor),
-        "end": end_of(found),
-        "join_link": urljoin(settings.PUBLIC_URL, reverse("project-join", args=[found.pk])),
+        **facts_of_project(found),
         "ended": request.session.pop("ended-role", None) if "role" in allowed else None,
     }
     return render(request, "access/scope.html", context, status=status)

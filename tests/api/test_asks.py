@@ -99,7 +99,14 @@ def test_a_project_is_asked_for_once_for_a_key_and_taken_back(world, caller):
     for change in ({"name": ""}, {"ends": "2020-01-01"}, {"ends": "soon"}, {"purpose": ""}, {"name": "web"}, {"admin": True}):
         assert alice.post("project-asks/", project_of(world, **change)).status_code == 400, change
     assert alice.post("project-asks/", project_of(world, tenant=str(world.other_tenant.pk))).status_code == 404
+    for owner in ("mallory", "nobody"):
+        assert alice.post("project-asks/", project_of(world, owner=owner)).json()["errors"] == {
+            "owner": ["Nobody here is known by exactly this name."]
+        }
     assert ProjectAsk.objects.count() == 1
+    assert alice.post("project-asks/", project_of(world, owner="carol")).json()["owner"]["id"] == str(world.carol.pk)
+    assert [row["name"] for row in alice.get("project-asks/?state=withdrawn").json()["results"]] == ["shop"]
+    assert alice.get("project-asks/?state=odd").status_code == 400
 
 
 def test_a_role_is_asked_for_by_the_id_of_a_link(world, caller):
@@ -115,3 +122,16 @@ def test_a_narrowed_token_asks_for_nothing(world, caller):
     narrow = caller("alice", permissions=["view_scope"])
     assert narrow.post("project-asks/", project_of(world)).status_code == 403
     assert narrow.get("project-asks/").json()["results"] == []
+
+
+def test_the_last_day_of_a_project_is_read_and_moved(world, caller):
+    erin, place = caller("erin"), f"scopes/{world.web.pk}/end/"
+    assert erin.get(place).json() == {"ends": None, "purpose": ""}
+    day = (clock.now() + timedelta(days=60)).date().isoformat()
+    for _again in range(2):
+        assert erin.send("PUT", place, {"ends": day}).json()["ends"] == day
+    assert caller("alice").get(place).json()["ends"] == day
+    for body in ({"ends": "2020-01-01"}, {"ends": "soon"}, {}, {"ends": day, "purpose": "x"}):
+        assert erin.send("PUT", place, body).status_code == 400, body
+    assert erin.send("PUT", place, {"ends": None}).json()["ends"] is None
+    assert erin.get(f"scopes/{world.retail.pk}/end/").status_code == 404

@@ -140,6 +140,7 @@ ACTS = [
     ("DELETE", "lease-offers/{lease-offer}/", "nothing", {"dave", "erin"}, 204),
     ("POST", "leases/", "lease", NOBODY, 201),  # a token of the API says nothing of who sits there
     ("POST", "leases/{lease}/end/", "nothing", {"alice", "dave", "erin"}, 200),
+    ("PUT", "scopes/{web}/end/", "end", {"erin"}, 200),
     ("POST", "invitations/", "invitation", {"erin"}, 201),
     ("POST", "invitations/{invitation}/revoke/", "nothing", {"erin"}, 200),
     ("POST", "project-asks/{project-ask}/withdraw/", "nothing", {"alice"}, 200),
@@ -214,6 +215,7 @@ def body_of(name, market, things):
             "addresses": ["new@example.org"],
             "role": str(Role.objects.get(key="viewer").pk),
         },
+        "end": {"ends": (clock.now() + WEEK).date().isoformat()},
         "credentials": {"credentials": KEYS},
         "budget": {"amount": "900.50"},
         "export": {"organization": str(things["nordwind"]), "period": "2026-01", "format": "csv"},

@@ -111,6 +111,17 @@ def test_where_no_approver_is_the_admins_above_decide(world):
     assert ask.state == "done"
 
 
+def test_where_nobody_could_ever_decide_it_is_said_at_once_and_nothing_waits(world):
+    for act in (
+        lambda: ask_for(world, by="erin", at="logistics"),
+        lambda: ask_for(world, by="carol", at="logistics", owner=world.erin),
+    ):
+        with pytest.raises(Refused):
+            act()
+    assert not ProjectAsk.objects.exists()
+    assert not Approval.objects.exists()
+
+
 def test_a_policy_that_allows_makes_it_at_once(world):
     cheap = {"field": "project_environment", "operator": "eq", "value": "test"}
     facts = {"subject_kind": "project", "conditions": [cheap], "stages": []}
@@ -171,6 +182,16 @@ def test_the_same_asked_twice_is_one_ask(world):
     first = ask_for(world)
     assert ask_for(world, " SHOP").pk == first.pk
     assert join(world).pk == join(world).pk
+    assert Approval.objects.count() == 2
+
+
+def test_asked_otherwise_while_it_waits_is_no_second_click(world):
+    ask_for(world)
+    join(world)
+    with pytest.raises(Conflict, match="in other words"):
+        ask_for(world, purpose="Sell less.")
+    with pytest.raises(Conflict, match="in other words"):
+        join(world, until=clock.now() + timedelta(days=3))
     assert Approval.objects.count() == 2
 
 
@@ -273,6 +294,37 @@ def test_one_asks_for_the_roles_offered_and_for_what_one_has_not(world):
         join(world)
 
 
+def test_a_role_that_ends_is_asked_for_longer_and_none_is_shortened(world):
+    soon, later = clock.now() + timedelta(days=5), clock.now() + timedelta(days=50)
+    give(world.alice, "member", world.fleet, expires=soon)
+    with pytest.raises(Refused, match="for as long"):
+        join(world, until=soon - timedelta(days=1))
+    decide(world, join(world, until=later), by="erin")
+    with clock.travel(soon + timedelta(days=1)):
+        assert "place_order" in permissions_at(world.actor("alice"), world.fleet.path)
+    decide(world, join(world), by="erin")
+    assert Assignment.objects.get(user=world.alice, scope=world.fleet, source="approval").expires is None
+
+
+def test_who_left_the_organization_meanwhile_gets_nothing(world):
+    owned, joined = ask_for(world), join(world)
+    Assignment.objects.filter(user=world.alice).delete()
+    with pytest.raises(Refused, match="has left"):
+        decide(world, owned)
+    with pytest.raises(Refused, match="has left"):
+        decide(world, joined, by="erin")
+    assert not Scope.objects.filter(name="shop").exists()
+    assert not Assignment.objects.filter(user=world.alice).exists()
+
+
+def test_of_an_owner_elsewhere_the_same_is_said_as_of_nobody(world):
+    with pytest.raises(Invalid) as elsewhere:
+        ask_for(world, owner=world.mallory)
+    with pytest.raises(Invalid) as nobody:
+        asking.owner_named("nobody")
+    assert elsewhere.value.extra == nobody.value.extra
+
+
 def test_a_project_closed_meanwhile_takes_nobody_in(world):
     ask = join(world)
     services.close_scope(world.fleet, actor=world.actor("erin"))
@@ -307,6 +359,8 @@ def test_the_day_can_be_moved_and_is_told_of_afresh(world):
         project_ends.set_project_end(ask.project, in_days(99), actor=world.actor("mallory"))
     with pytest.raises(Invalid):
         project_ends.set_project_end(ask.project, in_days(0), actor=world.actor("erin"))
+    with pytest.raises(NotFound):
+        project_ends.set_project_end(world.retail, in_days(99), actor=world.actor("erin"))
     for _again in range(2):
         project_ends.set_project_end(ask.project, in_days(12), actor=world.actor("erin"))
     assert Event.objects.filter(action="tenancy.set_project_end").count() == 1

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils.formats import date_format
 
 from portal.access.models import Role, Scope
 from portal.approvals import services as approvals
 from portal.approvals.cards import card
 from portal.approvals.models import Approval
 from portal.core import clock
-from portal.tenancy import asking
+from portal.tenancy import asking, services
 from portal.tenancy.models import JoinAsk, ProjectAsk, ProjectEnd
 from tests.cast import person
 
@@ -48,17 +49,21 @@ def test_from_the_button_to_the_project(world, signed_in):
         "What for",
         "Sell &lt;b&gt;more&lt;/b&gt;.",
         "Environment",
-        "production",
+        "Production",
         "Last day",
+        date_format(Approval.objects.get().created_at + timedelta(days=60), "j F Y"),
         "Bob Test",
+        "Take it back",
     ):
         assert said in page
+    assert "Nothing waits for you" not in page
     asked = text(alice.get("/projects/asked/"))
     assert "Project Web shop" in asked
     assert "Take back" in asked
     approve(world)
     project = Scope.objects.get(name="Web shop")
-    assert f'href="/scopes/{project.pk}/"' in text(alice.get("/projects/asked/"))
+    for page in ("/projects/asked/", f"/inbox/{approval.pk}/"):
+        assert f'href="/scopes/{project.pk}/"' in text(alice.get(page))
     page = text(alice.get(f"/scopes/{project.pk}/"))
     assert f"/projects/{project.pk}/join/" in page
     assert "Sell &lt;b&gt;more&lt;/b&gt;." in page
@@ -79,7 +84,8 @@ def test_what_is_refused_stands_beside_its_field(world, signed_in):
         ({"ends": "2020-01-01"}, "Choose a later day"),
         ({"ends": "9999-12-31"}, "at most ten years"),
         ({"ends": "soon"}, "Enter a valid date."),
-        ({"owner": "mallory"}, "Nobody in the organization is known by exactly this name."),
+        ({"owner": "mallory"}, "Nobody here is known by exactly this name."),
+        ({"owner": "nobody"}, "Nobody here is known by exactly this name."),
         ({"tenant": world.other_tenant.pk}, "not one of the available choices"),
         ({"purpose": "x" * 2001}, "at most 2000 characters"),
         ({"name": "a\x00"}, "Null characters"),
@@ -113,6 +119,40 @@ def test_she_takes_it_back_once(world, signed_in):
         assert signed_in(name).post(f"/projects/asked/{approval.pk}/withdraw/").status_code == 404
 
 
+def test_a_denial_is_read_with_its_reason(world, signed_in):
+    alice = signed_in("alice")
+    alice.post("/projects/ask/", fields(world))
+    approval = Approval.objects.get()
+    shown = card(approval, actor=world.actor("bob")).hash
+    approvals.vote(approval, "deny", shown, actor=world.actor("bob"), note="Join <b>web</b>.")
+    for page in ("/projects/asked/", f"/inbox/{approval.pk}/"):
+        said = text(alice.get(page))
+        assert "Denied" in said
+        assert "Join &lt;b&gt;web&lt;/b&gt;." in said
+        assert "Take" not in said
+
+
+def test_what_cannot_be_made_any_more_is_said_on_the_card_with_the_note_kept(world, signed_in):
+    signed_in("alice").post("/projects/ask/", fields(world))
+    services.create_project(world.retail, "web shop", actor=world.actor("erin"))
+    approval = Approval.objects.get()
+    vote = {"choice": "approve", "card_hash": approval.card_hash, "note": "Good luck."}
+    bob = signed_in("bob")
+    answer = bob.post(f"/inbox/{approval.pk}/", vote)
+    assert answer.status_code == 422
+    for said in ("There is a project of this name by now.", "Good luck.", "Nothing was decided"):
+        assert said in text(answer)
+    assert bob.post(f"/inbox/{approval.pk}/", {**vote, "choice": "deny", "note": "Taken."}).status_code == 302
+    assert ProjectAsk.objects.get().state == "denied"
+
+
+def test_of_several_tenants_none_is_taken_unseen(world, signed_in):
+    erin = signed_in("erin")
+    assert "Choose a tenant" in text(erin.get("/projects/ask/"))
+    assert erin.post("/projects/ask/", fields(world, tenant="")).status_code == 422
+    assert "Choose a tenant" not in text(signed_in("alice").get("/projects/ask/"))
+
+
 def test_nobody_takes_back_an_order_here(market, signed_in):
     market.place(market.draft("web-1"), key="one")
     approval = Approval.objects.get()
@@ -135,7 +175,9 @@ def test_she_joins_by_the_link(world, signed_in):
     approve(world, by="erin")
     assert JoinAsk.objects.get().state == "done"
     assert f'href="/scopes/{world.fleet.pk}/"' in text(alice.get("/projects/asked/"))
-    assert "You may do all that a Member does there already." in text(alice.post(link, {"role": role, "reason": "again"}))
+    assert "You may do all that a Member does there already, for as long." in text(
+        alice.post(link, {"role": role, "reason": "again", "until": day(20)})
+    )
 
 
 def test_the_link_opens_for_people_of_the_organization_alone(world, signed_in):
@@ -180,7 +222,7 @@ def test_the_last_day_is_moved_by_who_may(world, signed_in):
     assert erin.post(address, {"ends": day(50)}).status_code == 302
     assert ProjectEnd.objects.get().ends.isoformat() == day(50)
     assert "Move the last day" in text(erin.get(f"/scopes/{world.web.pk}/"))
-    assert erin.post(f"/scopes/{world.retail.pk}/end/", {"ends": day(50)}).status_code == 422
+    assert erin.post(f"/scopes/{world.retail.pk}/end/", {"ends": day(50)}).status_code == 404
     assert erin.post(address, {"ends": ""}).status_code == 302
     assert ProjectEnd.objects.get().ends is None
 
