@@ -160,6 +160,7 @@ class ProjectEnd(View):
     @says("scopes_set_end", takes=NewProjectEndSerializer, gives=ProjectEndSerializer)
     def put(self, request: Request, pk: uuid.UUID) -> Response:
         """Move the last day of a project. The same again changes nothing."""
-        actor, sent = actor_of(request), read(NewProjectEndSerializer, request)
-        row = project_ends.set_project_end(scope_for(actor, pk), sent["ends"], actor=actor)
+        actor = actor_of(request)
+        project = scope_for(actor, pk)
+        row = project_ends.set_project_end(project, read(NewProjectEndSerializer, request)["ends"], actor=actor)
         return shown(ProjectEndSerializer, row, request)
