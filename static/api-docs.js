@@ -15,7 +15,7 @@ window.SwaggerUIBundle({
   url: place.dataset.schema,
   domNode: place,
   deepLinking: true,
-  docExpansion: "list",
+  docExpansion: "none", // all of them open, it draws more than 123 only while one scrolls
   defaultModelsExpandDepth: 0,
   validatorUrl: null,
   presets: [window.SwaggerUIBundle.presets.apis],
