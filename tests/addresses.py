@@ -21,6 +21,7 @@ from portal.identity.tokens import create_token
 from portal.leases.models import Lease, LeaseOffer, LeaseState, Lender
 from portal.metering.services import request_export, set_budget
 from portal.notices.models import Notice
+from portal.tenancy import asking
 from portal.tenancy.custom_roles import create_role
 from portal.tenancy.invitations import invite
 from portal.tenancy.models import ReviewItem
@@ -94,6 +95,9 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "scope_share_pk": shared(world.web, world).pk,
         "user_pk": world.alice.pk,
         "assignment_pk": world.alice.assignments.get(role__key="member").pk,
+        "tenant": world.retail.pk,
+        "projects": world.web.pk,
+        **asked_for(world, "alice", world.retail, world.fleet),
         "key": "aws",
         "protocol": "oidc",
         "kind": "people",
@@ -129,6 +133,8 @@ def one_of_hers(market: Market) -> dict[str, Any]:
         "review-item": ReviewItem.objects.filter(review=review).first().pk,
         "service-accounts": robot.pk,
         "robot": robot.pk,
+        "tenant": world.other_tenant.pk,
+        "projects": world.other_project.pk,
         "groups": group.pk,
         "roles": create_role(world.other, "Hers", ["view_scope"], actor=mallory).pk,
     }
@@ -144,6 +150,16 @@ def lent(cloud: Connection, place: Any, holder: Any) -> dict[str, Any]:
     lease = Lease.objects.create(offer=offer, connection=cloud, person=holder, key="k", **asked)
     offers = dict.fromkeys(("cloud-access/offers", "lease-offers", "offer_pk"), offer.pk)
     return {**offers, "cloud-access": lease.pk, "leases": lease.pk}
+
+
+def asked_for(world: Any, name: str, tenant: Any, project: Any) -> dict[str, Any]:
+    """A project in a tenant, and a role in a project, that somebody asked for and that wait."""
+    actor, ends = world.actor(name), (clock.now() + WEEK).date()
+    wanted = asking.ask_project(tenant, "Wanted", purpose="To try", ends=ends, actor=actor)
+    [viewer] = [role for role in asking.joinable_roles() if role.key == "viewer"]
+    joining = asking.ask_to_join(project, viewer, reason="To look", actor=actor)
+    waiting = Approval.objects.get(subject_id=str(wanted.pk))
+    return {"project-asks": wanted.pk, "join-asks": joining.pk, "projects/asked": waiting.pk}
 
 
 def cloud_of_hers(market: Market) -> Connection:

@@ -24,6 +24,8 @@ TAKES: dict[str, Line] = {
     "service_accounts_create_token": Free.OWN,
     **dict.fromkeys(("notices_list", "notices_read", "notices_read_all"), Free.OWN),
     **dict.fromkeys(("leases_list", "leases_take", "leases_secret"), Free.OWN),
+    **dict.fromkeys(("project_asks_list", "project_asks_create", "project_asks_read", "project_asks_withdraw"), Free.OWN),
+    **dict.fromkeys(("join_asks_list", "join_asks_create", "join_asks_read", "join_asks_withdraw"), Free.OWN),
     # Lists, cut to what the caller may see
     **dict.fromkeys(("scopes_list", "offerings_list", "orders_list", "approvals_list", "approvals_inbox"), Free.EACH),
     **dict.fromkeys(("resources_list", "resources_unmanaged", "connections_list", "providers_list"), Free.EACH),
@@ -61,6 +63,10 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("scopes_read", "scopes_quotas", "assignments_list", "groups_list", "groups_read"), "view_scope"),
     "scopes_hand_over": ("manage_tenants", "manage_projects"),  # the one of its kind
     **dict.fromkeys(("scope_shares_list", "scope_shares_create", "scope_shares_end"), "share_resource"),
+    "scopes_end": "view_scope",
+    "scopes_set_end": "manage_projects",
+    "invitations_list": Free.EACH,
+    **dict.fromkeys(("invitations_create", "invitations_read", "invitations_resend", "invitations_revoke"), ACCESS),
     **dict.fromkeys(("assignments_create", "assignments_end"), ACCESS),
     **dict.fromkeys(("groups_create", "groups_rename", "groups_delete", "groups_add", "groups_remove"), ACCESS),
     **dict.fromkeys(("reviews_start", "reviews_read", "reviews_items", "reviews_decide", "reviews_close"), ACCESS),

@@ -19,7 +19,7 @@ from portal.orders.models import Order
 from portal.provisioning.models import Resource
 from portal.tenancy.models import Acceptance
 from portal.urls import urlpatterns
-from tests.addresses import WEEK, one_of_each
+from tests.addresses import WEEK, asked_for, one_of_each
 from tests.cast import person
 
 DENIED = (403, 404)
@@ -57,9 +57,11 @@ def test_the_schema_says_it(caller):
 def test_each_line_is_true(market, world, caller):
     """Who holds everything but the permission is refused; who holds that too, or any one of several, is not."""
     things = one_of_each(market)
-    role = Role.objects.create(key="probe", name="Probe", permissions=sorted(PERMISSIONS))
+    role = Role.objects.create(key="probe", name="Probe", permissions=["view_scope"])
     probe = world.people["probe"] = person("probe")
     Assignment.objects.create(user=probe, role=role, scope=world.nordwind)
+    asked = asked_for(world, "probe", world.retail, world.web)  # while she may not do all of it yet
+    Role.objects.filter(pk=role.pk).update(permissions=sorted(PERMISSIONS))
     Acceptance.objects.create(user=probe, terms_id=things["terms"])
     program, sent, wrong, tried = caller("probe"), bodies(market, things), [], set()
     parcels.put("s3cr3t", for_user_id=probe.pk, about=Resource.objects.get(pk=things["resources"]).hold_key)
@@ -72,6 +74,7 @@ def test_each_line_is_true(market, world, caller):
         "tokens": Token.objects.get(user=probe).pk,
         "notices": told(probe, world).pk,
         "service-accounts": robot.pk,
+        **asked,
     }
     for name, method, path in operations():
         needed = OF_A_PROJECT.get(name) or permissions_for(name)
@@ -141,6 +144,12 @@ def bodies(market, things):
         "connections_credentials": {"credentials": keys},
         "leases_ask": {"offer": str(things["lease-offers"]), "minutes": 1},
         "lease_offers_create": {"scope": scope, "name": "Again", "target": "reader", "longest_minutes": 30},
+        "scopes_set_end": {"ends": None},
+        "invitations_create": {"scope": scope, "addresses": ["yan@example.org"], "role": viewer},
+        "project_asks_create": {"tenant": str(things["tenant"]), "name": "New", "purpose": "To try", "ends": week[:10]},
+        "join_asks_create": {"project": scope, "role": "viewer", "reason": "To look"},
+        "project_asks_withdraw": {"reason": "No more"},
+        "join_asks_withdraw": {"reason": "No more"},
         "assignments_create": {"person": "dave", "role": viewer, "expires": week},
         "groups_create": {"name": "Readers"},
         "groups_rename": {"name": "Readers"},

@@ -19,6 +19,7 @@ from tests.api.test_permissions_named import address_of, bodies
 NAMES = {
     "scope": "scopes",
     "project": "scopes",
+    "tenant": "tenant",
     "organization": "organization",
     "plan": "plan",
     "connection": "connections",

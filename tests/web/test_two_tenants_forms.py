@@ -17,6 +17,7 @@ from tests.forms import Form, forms_of
 NAMES = {
     "scope": "scopes",
     "project": "scopes",
+    "tenant": "tenant",
     "organization": "organization",
     "connection": "connections",
     "plan": "plan",
