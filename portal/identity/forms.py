@@ -72,7 +72,7 @@ class LookForm(forms.Form):
     )
 
     def __init__(self, organizations: list[Scope], data: Any = None) -> None:
-        super().__init__(data)
+        super().__init__(data, auto_id="look-%s")
         chosen: Any = self.fields["organization"]
         chosen.choices = [(str(each.pk), each.name) for each in organizations]
         if len(organizations) == 1:

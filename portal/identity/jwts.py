@@ -77,8 +77,11 @@ def read_access_token(raw: str) -> Token:
 
 
 def read_lease_token(raw: str, *, audience: str) -> Token:
-    """An access token that the portal had exchanged for one audience and no other; raises as above."""
-    claims = _claims(raw, ACCESS, azp=(settings.KEYCLOAK_CLIENT_ID,), audience=audience)
+    """An access token that the portal had exchanged for one audience and no other; raises as above.
+
+    Its party is the portal, or the audience itself, where a cloud takes that for the audience (AWS).
+    """
+    claims = _claims(raw, ACCESS, azp=(settings.KEYCLOAK_CLIENT_ID, audience), audience=audience)
     if claims["aud"] not in (audience, [audience]):
         raise BadToken("for others, too")
     return _token(claims, needs=("sub",))

@@ -40,7 +40,7 @@ def test_disabling_tells_the_provider_after_the_commit(
     provider.living["sub-alice"] = ["one", "two"]
     with django_capture_on_commit_callbacks(execute=True):
         disable(world)
-    assert sent == [("identity.settle", [str(hers.pk)])]
+    assert sent == [("leases.revoke_person", [str(world.alice.pk)]), ("identity.settle", [str(hers.pk)])]
     tasks.settle(str(hers.pk))
     assert verbs() == [("disable", "done"), ("logout", "done")]
     assert (provider.accounts, provider.living) == ({"sub-alice": False}, {})

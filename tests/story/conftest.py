@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from scripts.launcher.home import ROOT, read_json
 from scripts.launcher.ports import any_port
+from tests.realms import Realm
 from tests.story.reader import Reader
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -43,6 +44,21 @@ def site() -> Iterator[Site]:
     """One `make run` for all stories of this worker."""
     with state_folder() as state, running(state) as portal:
         yield portal
+
+
+@pytest.fixture(scope="module")
+def state() -> Iterator[Path]:
+    with state_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def federated(state, realm: Realm) -> Iterator[Site]:
+    """The portal with its realm in the run's Keycloak."""
+    names = {"KEYCLOAK_URL": realm.url, "KEYCLOAK_REALM": realm.name, "KEYCLOAK_CLIENT_SECRET": realm.client_secret}
+    with running(state, **names, KEYCLOAK_ADMIN_CLIENT_SECRET=realm.admin_client_secret) as site:
+        realm.public_at(site.url)
+        yield site
 
 
 @contextmanager

@@ -11,27 +11,12 @@ from playwright.sync_api import Browser, expect
 from tests.identity.app import code_of
 from tests.realms import NOBODY, PASSWORD, Realm
 from tests.story.company import CLIENT, DOMAIN, GROUP, Company, open_company
-from tests.story.conftest import Site, readers_of, running, state_folder
+from tests.story.conftest import Site, readers_of, running
 from tests.story.reader import Reader
 
 pytestmark = pytest.mark.timeout(600)
 SOON = 60_000
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def state() -> Iterator[Path]:
-    with state_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def federated(state, realm: Realm) -> Iterator[Site]:
-    """The portal with its realm in the run's Keycloak."""
-    names = {"KEYCLOAK_URL": realm.url, "KEYCLOAK_REALM": realm.name, "KEYCLOAK_CLIENT_SECRET": realm.client_secret}
-    with running(state, **names, KEYCLOAK_ADMIN_CLIENT_SECRET=realm.admin_client_secret) as site:
-        realm.public_at(site.url)
-        yield site
 
 
 @pytest.fixture
@@ -172,7 +157,7 @@ def shut_out(erin: Reader) -> str:
     page.get_by_role("link", name="Zoe Zander").click()
     expect(page.get_by_role("region", name="Recognised by")).to_contain_text("Partner")
     erin.check()
-    page.locator("[name=reason]").fill("Her contract ended.")
+    page.locator("form[action$='/disable/'] [name=reason]").fill("Her contract ended.")
     page.get_by_role("button", name="Disable Zoe Zander").click()
     expect(page.locator("h1")).to_contain_text("Disabled")
     told(erin)

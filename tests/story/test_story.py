@@ -8,13 +8,13 @@ from pathlib import Path
 import boto3
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.story.acts import SLOW, becomes, decide
 from tests.story.conftest import Site
 from tests.story.reader import Reader
 
 pytestmark = pytest.mark.timeout(600)
-SLOW = 60_000
 
 
 def order(alice: Reader, service: str, name: str, plan: str) -> str:
@@ -35,23 +35,6 @@ def order(alice: Reader, service: str, name: str, plan: str) -> str:
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     alice.check()
     return page.url
-
-
-def decide(bob: Reader, name: str, choice: str, note: str = "") -> None:
-    """Open the card from the inbox and decide on it."""
-    page = bob.open("/inbox/")
-    page.locator(".split-list").get_by_text(name).first.click()
-    expect(page.locator("#card-title")).to_contain_text(name)
-    bob.check()
-    page.locator("[name=note]").fill(note)
-    page.get_by_role("button", name=choice).click()
-    word = "Approved" if choice == "Approve" else "Denied"
-    expect(page.locator("#card .state-tag").first).to_contain_text(word)
-
-
-def becomes(page: Page, word: str) -> None:
-    """The page says it by itself, nobody loads it again."""
-    expect(page.locator("h1 .state-tag")).to_contain_text(word, timeout=SLOW)
 
 
 def opens(dsn: str) -> bool:
