@@ -45,6 +45,7 @@ class Issuer:
         own = {
             "id": {"typ": "ID", "azp": "portal", "nonce": "n-1", "exp": now + 300},
             "access": {"typ": "Bearer", "azp": "concord-cli", "exp": now + 300},
+            "lease": {"typ": "Bearer", "azp": "portal", "aud": "keystone", "exp": now + 300},
             "logout": {"typ": "Logout", "events": {LOGOUT_EVENT: {}}, "exp": now + 120},
         }[kind]
         return {name: value for name, value in {**common, **own, **changed}.items() if value is not None}
@@ -52,7 +53,7 @@ class Issuer:
     def token(self, kind: str, *, header: dict[str, Any] | None = None, key: Any = None, **changed: Any) -> str:
         """A token of this kind, signed; `header` changes its header, `changed` its claims."""
         key = key or self.rsa
-        typ = {"id": "JWT", "access": "at+jwt", "logout": "logout+jwt"}[kind]
+        typ = {"id": "JWT", "access": "at+jwt", "lease": "at+jwt", "logout": "logout+jwt"}[kind]
         head = {
             "alg": key.as_dict().get("alg", "RS256"),
             "kid": key.as_dict().get("kid", "rsa"),

@@ -14,7 +14,7 @@ from portal.identity import jwts, keys
 from portal.identity.jwts import BadToken
 from tests.identity.issuer import Issuer, coded, serving
 
-KINDS = ("id", "access", "logout")
+KINDS = ("id", "access", "lease", "logout")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,8 @@ def issuer(signer, settings):
 def read(kind: str, raw: Any) -> jwts.Token:
     if kind == "id":
         return jwts.read_id_token(raw, nonce="n-1")
+    if kind == "lease":
+        return jwts.read_lease_token(raw, audience="keystone")
     return {"access": jwts.read_access_token, "logout": jwts.read_logout_token}[kind](raw)
 
 
@@ -77,8 +79,8 @@ def encrypted(issuer: Issuer, kind: str) -> str:
     )
 
 
-TYPES = {"id": "JWT", "access": "at+jwt", "logout": "logout+jwt"}
-CLAIM_TYPES = {"id": "ID", "access": "Bearer", "logout": "Logout"}
+TYPES = {"id": "JWT", "access": "at+jwt", "lease": "at+jwt", "logout": "logout+jwt"}
+CLAIM_TYPES = {"id": "ID", "access": "Bearer", "lease": "Bearer", "logout": "Logout"}
 BAD = {
     "empty": lambda issuer, kind: "",
     "nothing": lambda issuer, kind: None,
@@ -125,7 +127,7 @@ BAD = {
     "issuer with a slash": lambda issuer, kind: issuer.token(kind, iss=issuer.address + "/"),
     "issuers": lambda issuer, kind: issuer.token(kind, iss=[issuer.address]),
     "no issuer": lambda issuer, kind: issuer.token(kind, iss=None),
-    "another audience": lambda issuer, kind: issuer.token(kind, aud="keystone"),
+    "another audience": lambda issuer, kind: issuer.token(kind, aud="sts.amazonaws.com"),
     "other audiences": lambda issuer, kind: issuer.token(kind, aud=["keystone", "account"]),
     "no audience": lambda issuer, kind: issuer.token(kind, aud=None),
     "audience an object": lambda issuer, kind: issuer.token(kind, aud={"portal": 1}),
@@ -156,6 +158,12 @@ ONLY = {
         "no sub": {"sub": None},
     },
     "access": {"asked for by another": {"azp": "portal"}, "asked for by nobody": {"azp": None}, "no sub": {"sub": ""}},
+    "lease": {
+        "asked for by another": {"azp": "concord-cli"},
+        "asked for by nobody": {"azp": None},
+        "for others, too": {"aud": ["keystone", "portal"]},
+        "no sub": {"sub": ""},
+    },
     "logout": {
         "with a nonce": {"nonce": "n-1"},
         "no events": {"events": None},
