@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -248,7 +248,6 @@ def _ldap(provider: IdentityProvider, found: Found) -> Iterator[Result]:
         )
     if not settings.KEYCLOAK_URL:
         raise Failed("", _("This portal has no Keycloak, which speaks to directories. Whoever runs it sets KEYCLOAK_URL."))
-    ask: Callable[[str], str] = lambda action: _test_ldap(provider, action)  # noqa: E731
     for name, action, do in (
         (
             "connect",
@@ -257,7 +256,7 @@ def _ldap(provider: IdentityProvider, found: Found) -> Iterator[Result]:
         ),
         ("bind", "testAuthentication", _("Check the account's distinguished name and its password.")),
     ):
-        refused = ask(action)
+        refused = _test_ldap(provider, action)
         if refused == MAY_NOT:
             raise Failed(
                 "",
