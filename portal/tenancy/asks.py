@@ -1,4 +1,4 @@
-"""How a ask comes true or is dropped: the project with its owner in it, or the role. By the system's hand, for who decided
+"""How an ask comes true or is dropped: the project with its owner in it, or the role. By the system's hand, for who decided
 need not be who could do it herself; the event names the approval it came from.
 """
 
