@@ -39,8 +39,9 @@ def begin(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     except (Invalid, Forbidden) as error:
         refuse(form, error)
         return show(request, found, look_form=form, status=error.status)
-    for name in [name for name in request.session.keys() if name.startswith(OWN_MARKS)]:  # noqa: SIM118
-        del request.session[name]
+    for name in tuple(request.session.keys()):
+        if name.startswith(OWN_MARKS):
+            del request.session[name]
     looking.enter(request, look)
     return redirect("home")
 

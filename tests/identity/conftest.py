@@ -1,13 +1,14 @@
-"""Fixtures of identity: a provider in memory, and a person signed in through it."""
+"""Fixtures of identity: a provider in memory, an issuer of tokens, and a person signed in through the provider."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.test import Client, RequestFactory
 
-from portal.identity import journal, puller, sessions
+from portal.identity import journal, keys, puller, sessions
 from portal.users.models import Identity
+from tests.identity.issuer import Issuer, serving
 from tests.identity.planes import InMemory
 
 
@@ -36,3 +37,20 @@ def through() -> Callable[..., Client]:
         return browser
 
     return sign_in
+
+
+@pytest.fixture(scope="module")
+def signer() -> Iterator[Issuer]:
+    """An issuer on loopback, with its keys."""
+    with serving(Issuer()) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def issuer(signer: Issuer, settings: Any) -> Iterator[Issuer]:
+    """The issuer that the portal takes tokens of; its keys are not yet known to the process."""
+    settings.KEYCLOAK_URL, settings.KEYCLOAK_REALM, settings.KEYCLOAK_CLIENT_ID = signer.url, "concord", "portal"
+    signer.served, signer.asked = [signer.rsa, signer.pss, signer.ec, signer.enc], 0
+    keys.keys_at.cache_clear()
+    yield signer
+    keys.keys_at.cache_clear()

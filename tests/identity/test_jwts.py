@@ -12,25 +12,9 @@ from portal.core import clock
 from portal.core.errors import Unavailable
 from portal.identity import jwts, keys
 from portal.identity.jwts import BadToken
-from tests.identity.issuer import Issuer, coded, serving
+from tests.identity.issuer import Issuer, coded
 
 KINDS = ("id", "access", "lease", "logout")
-
-
-@pytest.fixture(scope="module")
-def signer():
-    with serving(Issuer()) as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def issuer(signer, settings):
-    """With its keys not yet known to the process."""
-    settings.KEYCLOAK_URL, settings.KEYCLOAK_REALM, settings.KEYCLOAK_CLIENT_ID = signer.url, "concord", "portal"
-    signer.served, signer.asked = [signer.rsa, signer.pss, signer.ec, signer.enc], 0
-    keys.keys_at.cache_clear()
-    yield signer
-    keys.keys_at.cache_clear()
 
 
 def read(kind: str, raw: Any) -> jwts.Token:
