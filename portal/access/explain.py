@@ -292,7 +292,7 @@ def _scopes_shared(actor: Actor) -> list[Grant]:
 
 
 def _shared(actor: Actor, thing: Any) -> list[Grant]:
-    if not getattr(thing, "share_relation", ""):
+    if not getattr(thing, "takes_shares", False):
         return []
     rows = resolver.share_model(type(thing)).objects.filter(user=actor.user, content_object=thing)
     rows = rows.annotate(holds_now=_now(resolver.share_in_force()))

@@ -25,7 +25,7 @@ class AccessQuerySet(models.QuerySet[Any]):
         return Q(**{f"{lookup}_id__in" if lookup else "pk__in": ids})
 
     def _shared(self, actor: Actor, permission: str) -> Q:
-        if not getattr(self.model, "share_relation", ""):
+        if not getattr(self.model, "takes_shares", False):
             return Q(pk__in=[])
         return Q(pk__in=resolver.shared_ids(actor, permission, self.model))
 

@@ -44,7 +44,7 @@ def holds(actor: Actor, permission: str, thing: Any) -> bool:
         return True
     if scope_id_of(thing) in scope_ids(actor, permission, reach=getattr(thing, "scope_reach", "down")):
         return True
-    return bool(getattr(thing, "share_relation", "")) and thing.pk in shared_ids(actor, permission, type(thing))
+    return getattr(thing, "takes_shares", False) and thing.pk in shared_ids(actor, permission, type(thing))
 
 
 def scope_id_of(thing: Any) -> Any:
@@ -186,5 +186,5 @@ def shared_ids(actor: Actor, permission: str, model: Any) -> frozenset[uuid.UUID
 
 
 def share_model(model: Any) -> Any:
-    """The table that keeps the shares of a model's objects."""
-    return model._meta.get_field(model.share_relation).related_model
+    """The table that keeps the shares of a model's objects, found through its reverse relation."""
+    return model._meta.get_field("shares").related_model

@@ -8,7 +8,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from portal.access.models import Scope, ScopeShare, Share
-from portal.access.resolver import share_in_force
+from portal.access.resolver import share_in_force, share_model
 from portal.core.errors import NotFound
 from portal.users.models import User
 
@@ -23,7 +23,7 @@ def tables() -> list[Any]:
 
 def table_of(thing: Any) -> Any:
     """The model that keeps the shares of a thing."""
-    return type(thing)._meta.get_field("shares").related_model
+    return share_model(type(thing))
 
 
 def kind_of(table: Any) -> str:
@@ -48,8 +48,7 @@ def share_of(thing: Any, pk: int) -> Any:
 
 def within(table: Any, scope: Scope) -> Q:
     """The condition that what one of its shares is about lives at a scope or below."""
-    lookup = "__".join(part for part in ("content_object", _shared(table).scope_lookup, "path__within") if part)
-    return Q(**{lookup: scope.path})
+    return Q(**{f"{_to_scope(table)}__path__within": scope.path})
 
 
 def keys_within(scope: Scope, *, who: str = "", kind: str = "") -> QuerySet[Any]:
@@ -76,8 +75,8 @@ def loaded(keys: Iterable[dict[str, Any]]) -> list[Any]:
     for table in tables():
         kind = kind_of(table)
         ids = [key["pk"] for key in wanted if key["kind"] == kind]
-        about = "__".join(part for part in ("content_object", _shared(table).scope_lookup) if part)
-        rows = table.objects.filter(pk__in=ids).select_related("user", "permission", "granted_by", about) if ids else []
+        about = ("user", "permission", "granted_by", _to_scope(table))
+        rows = table.objects.filter(pk__in=ids).select_related(*about) if ids else []
         found |= {(kind, row.pk): row for row in rows}
     return [found[key["kind"], key["pk"]] for key in wanted if (key["kind"], key["pk"]) in found]
 
@@ -122,6 +121,12 @@ def _keyed(keys: Iterable[str], at: Scope | None = None) -> list[Any]:
         rows = table.objects.filter(share_in_force(), pk__in=ids.get(kind_of(table), []))
         found += rows.filter(within(table, at)) if at else rows
     return found
+
+
+def _to_scope(table: Any) -> str:
+    """The lookup from a share to the scope that what it is about lives in, or is."""
+    lookup = _shared(table).scope_lookup
+    return f"content_object__{lookup}" if lookup else "content_object"
 
 
 def _shared(table: Any) -> Any:

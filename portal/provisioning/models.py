@@ -83,7 +83,7 @@ class Resource(Base):
     objects = AccessManager()
     scope_lookup = "project"
     view_permission = "view_resource"
-    share_relation = "shares"
+    takes_shares = True
 
     class Meta:
         default_permissions = ()
