@@ -47,19 +47,21 @@ def person_of(user: User) -> UUID:
 
 def plan_of(stage: Stage) -> StagePlan:
     """The stage as the pure core reads it."""
-    names = ("mode", "needed", "due_hours", "on_timeout", "again", "position")
+    names = ("mode", "needed", "due_hours", "on_timeout", "again", "position", "justification", "evidence")
     return read_stages([{"who": stage.who, **{name: getattr(stage, name) for name in names}}])[0]
 
 
 def bench_of(stage: Stage, approval: Approval) -> Bench:
     """The stage with the people who may decide it now."""
-    people = people_for(read_who(stage.who), stage.place, approval.scope, apart_of(approval))
-    return Bench(str(stage.pk), stage.position, stage.mode, stage.needed, frozenset(map(str, people)), stage.again)
+    who = read_who(stage.who)
+    people = frozenset(map(str, people_for(who, stage.place, approval.scope, apart_of(approval))))
+    return Bench(str(stage.pk), stage.position, stage.mode, stage.needed, people, stage.again, _groups(who, people))
 
 
 def can_be_filled(plan: StagePlan, people: Collection[UUID]) -> bool:
     """Are there enough people for this stage ever to be carried?"""
-    return is_fillable(Bench("", plan.position, plan.mode, plan.needed, frozenset(map(str, people))))
+    able = frozenset(map(str, people))
+    return is_fillable(Bench("", plan.position, plan.mode, plan.needed, able, groups=_groups(plan.who, able)))
 
 
 def raised(plan: StagePlan, scope: Scope, apart: Collection[UUID]) -> StagePlan | None:
@@ -102,6 +104,8 @@ def accounts_holding(permission: str, scope: Scope) -> Accounts:
 def _picked(who: Who, place: Scope | None) -> Accounts:
     if who.pick == "group":
         return _accounts(Q(portal_groups=UUID(who.group)))
+    if who.pick == "groups":
+        return _accounts(Q(portal_groups__in=[UUID(group) for group in who.groups]))
     if who.pick == "named":
         return _accounts(Q(pk__in=[UUID(person) for person in who.people]))
     if place is None:
@@ -111,6 +115,11 @@ def _picked(who: Who, place: Scope | None) -> Accounts:
     if who.pick == "admins":
         return _accounts(_assigned(place, role__permissions__contains=[ADMIN]))
     return _accounts(Q(pk=place.owner_id))
+
+
+def _groups(who: Who, people: frozenset[str]) -> tuple[frozenset[str], ...]:
+    """For a stage that wants one from each of its groups: who of these people is in which."""
+    return tuple(frozenset(map(str, _accounts(Q(portal_groups=UUID(group))).values())) & people for group in who.groups)
 
 
 def _assigned(scope: Scope, **role: Any) -> Q:

@@ -1,28 +1,43 @@
 """What the engine knows of a subject: a kind is one small class in the app that owns the act, named in the settings."""
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from portal.access.models import Scope
+from portal.access.models import Assignment, Scope
+from portal.access.resolver import held_by, in_force
+from portal.approvals.asked import Asked
+from portal.approvals.models import Risk
 from portal.core import registry
 from portal.core.errors import Conflict
 from portal.users.actor import Actor
+from portal.users.models import User
+
+RISKS = tuple(Risk.values)
 
 
-class Kind(Protocol):
-    """One kind of governed act. Every method runs in the engine's transaction, with the approval's row locked.
+class Kind:
+    """One kind of governed act; each is a subclass. Every method runs in the engine's transaction, the approval's row locked.
 
     `name` is what `ask` is given, `label` what people read, `permission` what it takes to withdraw; empty
-    where having asked is enough.
+    where having asked is enough. `risk` is low, medium or high: an act of low risk may be approved by time running out
+    where a policy says so, one of high risk asks for a sign-in a moment ago where it is decided from a mail.
+    What is `free` is allowed where no policy speaks of it. `asks` are the facts of its own that a policy may ask about.
     """
 
     name: str
     label: Any
-    permission: str
+    permission: str = ""
+    risk: str = Risk.LOW
+    free: bool = False
+    asks: Mapping[str, Asked] = MappingProxyType({})
 
     def load(self, subject_id: str) -> Any:
-        """The subject, or a NotFound."""
+        """The subject, locked where a decision changes it; None where it is gone."""
+        raise NotImplementedError
 
     def facts(self, subject: Any) -> dict[str, Any]:
         """What is decided on: flat, whole numbers, texts, truth values, lists of those; amounts as Decimal or text.
@@ -30,15 +45,23 @@ class Kind(Protocol):
         Policies compare these and the card shows them. What moves by itself (budget left) is no fact: it would make
         every card stale; the page reads it beside the card.
         """
+        raise NotImplementedError
+
+    def context(self, subject: Any) -> dict[str, Any]:
+        """What policies may ask about beside the facts: what moves by itself, as it was when the decision was asked for."""
+        return {}
 
     def still_valid(self, subject: Any) -> bool:
         """Can it still be done? Asked before the last vote counts. Raise a Refused to say why not."""
+        raise NotImplementedError
 
     def apply(self, subject: Any, *, actor: Actor) -> None:
         """Do what was asked for. Runs once per approval; what it raises undoes the vote."""
+        raise NotImplementedError
 
     def drop(self, subject: Any, outcome: str, *, actor: Actor) -> None:
         """It was denied, expired or withdrawn: free what was held."""
+        raise NotImplementedError
 
 
 def kinds() -> dict[str, Kind]:
@@ -63,11 +86,21 @@ def subject_of(name: str, subject_id: str) -> tuple[Kind, Any]:
     return kind, subject
 
 
-def scope_facts(name: str, scope: Scope) -> dict[str, Any]:
-    """What policies may ask about the scope beside the subject's own facts."""
+def risk_of(kind: str, scope: Scope) -> str:
+    """The kind's own risk, one step higher in an environment that produces, and one where data is restricted."""
+    steps = RISKS.index(kind_named(kind).risk) + (scope.environment == "produce") + (scope.data_class == "restricted")
+    return RISKS[min(steps, len(RISKS) - 1)]
+
+
+def context_of(kind: str, scope: Scope, requester: User) -> dict[str, Any]:
+    """What policies may ask about the place and who asks, beside the subject's own facts."""
+    held = Assignment.objects.filter(in_force(), held_by(requester), scope__path__above=scope.path)
     return {
-        "kind": name,
+        "kind": kind,
+        "scopes": [str(UUID(label)) for label in str(scope.path).split(".")],
         "scope_kind": scope.scope_kind,
         "environment": scope.environment,
         "data_class": scope.data_class,
+        "risk": risk_of(kind, scope),
+        "requester_roles": sorted(set(held.values_list("role__key", flat=True))),
     }

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from portal.access.models import Scope
 from portal.approvals.cards import people_of_ids, who_text
 from portal.approvals.eligibility import apart_of, bench_of
 from portal.approvals.facts import plain
-from portal.approvals.kinds import scope_facts
+from portal.approvals.kinds import context_of, kind_named
 from portal.approvals.models import Approval
 from portal.approvals.queries import rules_for
 from portal.approvals.routes import Allowed, Matched, Route, read_who, route_for
@@ -38,14 +39,26 @@ class Preview:
     stages: list[StagePreview]
 
 
-def route_of(kind: str, facts: Mapping[str, Any], scope: Scope, at: datetime) -> Route | Allowed:
-    """The route that the policies of a moment ask for, given these facts."""
-    return route_for({**facts, **scope_facts(kind, scope)}, rules_for(kind, scope, at))
+def route_of(kind: str, facts: Mapping[str, Any], context: Mapping[str, Any], scope: Scope, at: datetime) -> Route | Allowed:
+    """The route that the policies of a moment ask for, given these facts and what is known of place and person."""
+    return route_for({**facts, **context}, rules_for(kind, scope, at), free=kind_named(kind).free)
 
 
-def preview(kind: str, facts: Mapping[str, Any], scope: Scope, *, actor: Actor, beneficiary: User | None = None) -> Preview:
-    """What `ask` would answer to these facts from this actor. Raises Refused, as `ask` does, where nobody could decide."""
-    answer = route_of(kind, plain(facts), scope, clock.now())
+def preview(
+    kind: str,
+    facts: Mapping[str, Any],
+    scope: Scope,
+    *,
+    actor: Actor,
+    beneficiary: User | None = None,
+    context: Mapping[str, Any] = MappingProxyType({}),
+) -> Preview:
+    """What `ask` would answer to these facts from this actor. Raises Refused, as `ask` does, where nobody could decide.
+
+    `context` is what the kind itself would say beside the facts.
+    """
+    known = {**plain(context), **context_of(kind, scope, actor.user)}
+    answer = route_of(kind, plain(facts), known, scope, clock.now())
     if isinstance(answer, Allowed):
         return Preview(answer.rule, answer.policies, [])
     asked = Approval(subject_kind=kind, scope=scope, requester=actor.user, beneficiary=beneficiary or actor.acting_for)

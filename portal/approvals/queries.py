@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, TextField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
@@ -46,7 +46,7 @@ def inbox_count(actor: Actor) -> int:
 def inbox_of(actor: Actor) -> QuerySet[Approval]:
     """What waits for her vote, what is due first on top: exactly what `vote` would take from her."""
     mine = Vote.objects.filter(person=actor.person_id, void=False)
-    stages = Stage.objects.alias(role_named=KT("who__role"), group_named=KT("who__group"))
+    stages = Stage.objects.alias(role_named=KT("who__role"), group_named=KT("who__group"), groups_named=F("who__groups"))
     seats = stages.filter(
         _seated(actor),
         ~Exists(mine.filter(stage=OuterRef("pk"))),
@@ -129,5 +129,11 @@ def _seated(actor: Actor) -> Any:
     seats: Any = Q(who__pick="named", who__people__contains=[str(actor.user.pk)])
     seats |= Q(who__pick="owner", place__owner=actor.user)
     seats |= Q(who__pick="group") & Exists(groups.filter(word=OuterRef("group_named")))
+    seats |= Q(who__pick="groups") & Exists(groups.filter(_is_among(F("word"), OuterRef("groups_named"))))
     seats |= Q(who__pick="admins") & Exists(held.filter(role__permissions__contains=[ADMIN]))
     return seats | Q(who__pick="role") & Exists(held.filter(role__key=OuterRef("role_named")))
+
+
+def _is_among(word: Any, texts: Any) -> Any:
+    """Whether a JSON list has this text."""
+    return Func(texts, word, function="jsonb_exists", output_field=BooleanField())

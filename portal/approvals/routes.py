@@ -7,7 +7,7 @@ one that allows: not knowing never loosens either. Where nothing matches, an app
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,11 @@ from uuid import UUID
 Facts = Mapping[str, Any]
 Test = Callable[[Any, Any], bool]
 
-PICKS = ("role", "admins", "group", "named", "owner")
+PICKS = ("role", "admins", "group", "groups", "named", "owner")
 SCOPES = ("scope", "tenant", "organization")
-MODES = ("any", "all", "quorum")
-TIMEOUTS = ("expire", "deny", "escalate")
+MODES = ("any", "all", "quorum", "each")
+TIMEOUTS = ("expire", "deny", "escalate", "approve")
+STRICTNESS = ("approve", "escalate", "expire", "deny")
 DUE_HOURS = 72
 
 
@@ -33,7 +34,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who decides: those with a role, the admins, a group, named people, or the owner of the scope.
+    """Who decides: those with a role, the admins, a group, each of several groups, named people, or the scope's owner.
 
     `at` says of which scope: the one asked for, its nearest tenant, its organization, or one named by its id.
     """
@@ -43,11 +44,17 @@ class Who:
     at: str = "scope"
     group: str = ""
     people: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """One step of deciding. Stages with the same position run side by side; `again` lets an earlier voter count anew."""
+    """One step of deciding. Stages with the same position run side by side; `again` lets an earlier voter count anew.
+
+    `mode` is any one, all, a quorum of `needed`, or each: one from every group, no two of them the same person.
+    `due_hours` are working hours of the scope's calendar. `on_timeout` may approve where the risk is low, and only there;
+    elsewhere it expires. `justification` asks every vote for its reason, `evidence` for a file before anybody approves.
+    """
 
     who: Who
     mode: str = "any"
@@ -56,6 +63,8 @@ class StagePlan:
     on_timeout: str = "expire"
     again: bool = False
     position: int = 0
+    justification: bool = False
+    evidence: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +104,25 @@ class Allowed:
 
     @property
     def rule(self) -> str:
-        first = self.policies[0]
-        return f"{first.name}, version {first.version}"
+        """The first of them in words; empty where an act is free unless a policy asks, and none did."""
+        return f"{self.policies[0].name}, version {self.policies[0].version}" if self.policies else ""
 
 
 HOUSE_RULE = Route((StagePlan(Who("role", "approver")),))
 
 
-def route_for(facts: Facts, policies: Sequence[Rule]) -> Route | Allowed:
-    """What these policies ask for, given these facts. The order in which policies are given does not matter."""
+def route_for(facts: Facts, policies: Sequence[Rule], *, free: bool = False) -> Route | Allowed:
+    """What these policies ask for, given these facts. The order in which policies are given does not matter.
+
+    An act that is `free` is allowed where no policy speaks of it; of any other an approver of the scope decides then.
+    """
     matching = sorted((rule for rule in policies if matches(rule, facts)), key=lambda rule: (-rule.depth, rule.name, rule.id))
     asking = [rule for rule in matching if rule.stages]
     if asking:
         return Route(_in_a_row(asking), tuple(_matched(rule) for rule in asking))
     if matching:
         return Allowed(tuple(_matched(rule) for rule in matching))
-    return HOUSE_RULE
+    return Allowed(()) if free else HOUSE_RULE
 
 
 def matches(rule: Rule, facts: Facts) -> bool:
@@ -152,7 +164,7 @@ def stage_data(stage: StagePlan) -> dict[str, Any]:
 
 def who_data(who: Who) -> dict[str, Any]:
     """Who, as JSON that `read_who` reads back."""
-    return asdict(who) | {"people": list(who.people)}
+    return asdict(who) | {"people": list(who.people), "groups": list(who.groups)}
 
 
 def read_who(data: Any) -> Who:
@@ -160,13 +172,15 @@ def read_who(data: Any) -> Who:
     _expect(isinstance(data, dict), "who is an object")
     _expect_keys(data, Who)
     texts = [data.get(name, "") for name in ("pick", "role", "at", "group")]
-    people = data.get("people", [])
-    _expect(isinstance(people, list) and all(isinstance(text, str) for text in [*texts, *people]), "who holds texts")
-    who = Who(**{**data, "people": tuple(people)})
+    people, groups = data.get("people", []), data.get("groups", [])
+    _expect(isinstance(people, list) and isinstance(groups, list), "people and groups are lists")
+    _expect(all(isinstance(text, str) for text in [*texts, *people, *groups]), "who holds texts")
+    who = Who(**{**data, "people": tuple(people), "groups": tuple(groups)})
     _expect(who.pick in PICKS, f"who.pick is one of {', '.join(PICKS)}")
     _expect(who.at in SCOPES or _is_id(who.at), f"who.at is one of {', '.join(SCOPES)} or the id of a scope")
-    needs = {"role": who.role, "group": _is_id(who.group), "named": who.people, "owner": True, "admins": True}
-    _expect(bool(needs[who.pick]) and all(map(_is_id, who.people)), f"who needs a value for {who.pick}")
+    needs = {"role": who.role, "group": _is_id(who.group), "groups": who.groups, "named": who.people}
+    ids = (*who.people, *who.groups)
+    _expect(bool(needs.get(who.pick, True)) and all(map(_is_id, ids)), f"who needs a value for {who.pick}")
     return who
 
 
@@ -175,7 +189,10 @@ def _stage(entry: Any) -> StagePlan:
     _expect_keys(entry, StagePlan)
     stage = StagePlan(**{**entry, "who": read_who(entry.get("who"))})
     _expect(stage.mode in MODES, f"mode is one of {', '.join(MODES)}")
+    _expect((stage.mode == "each") == (stage.who.pick == "groups"), "each goes with groups, and groups with each")
     _expect(stage.on_timeout in TIMEOUTS, f"on_timeout is one of {', '.join(TIMEOUTS)}")
+    for name in ("again", "justification", "evidence"):
+        _expect(type(getattr(stage, name)) is bool, f"{name} is true or false")
     for name, least in (("needed", 1), ("due_hours", 1), ("position", 0)):
         number = getattr(stage, name)
         _expect(type(number) is int and least <= number <= 10_000, f"{name} is a whole number from {least}")
@@ -217,25 +234,34 @@ def _expect_keys(data: dict[str, Any], shape: type) -> None:
 
 
 def _in_a_row(rules: Sequence[Rule]) -> tuple[StagePlan, ...]:
-    """The rules' stages one after the other, positions renumbered; what is asked twice is asked once."""
-    stages: list[StagePlan] = []
-    seen: set[tuple[Who, str, int]] = set()
+    """The rules' stages one after the other, positions renumbered; what is asked twice is asked once, as strictly as ever."""
+    rows: dict[tuple[Who, str, int], StagePlan] = {}
     position = 0
     for rule in rules:
         for place in sorted({stage.position for stage in rule.stages}):
-            new = [stage for stage in rule.stages if stage.position == place and _key(stage) not in seen]
-            seen.update(_key(stage) for stage in new)
-            stages += [StagePlan(**_fields(stage) | {"position": position}) for stage in new]
-            position += bool(new)
-    return tuple(stages)
+            here = [stage for stage in rule.stages if stage.position == place]
+            is_new = any(_key(stage) not in rows for stage in here)
+            for stage in here:
+                before = rows.get(_key(stage))
+                rows[_key(stage)] = _stricter(before, stage) if before else replace(stage, position=position)
+            position += is_new
+    return tuple(rows.values())
 
 
 def _key(stage: StagePlan) -> tuple[Who, str, int]:
     return stage.who, stage.mode, stage.needed
 
 
-def _fields(stage: StagePlan) -> dict[str, Any]:
-    return {name: getattr(stage, name) for name in StagePlan.__dataclass_fields__}
+def _stricter(one: StagePlan, other: StagePlan) -> StagePlan:
+    """Both stages in one, in the place of the first."""
+    return replace(
+        one,
+        due_hours=min(one.due_hours, other.due_hours),
+        on_timeout=max(one.on_timeout, other.on_timeout, key=STRICTNESS.index),
+        again=one.again and other.again,
+        justification=one.justification or other.justification,
+        evidence=one.evidence or other.evidence,
+    )
 
 
 def _matched(rule: Rule) -> Matched:

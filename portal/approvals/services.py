@@ -24,7 +24,7 @@ from portal.approvals.checks import (
 from portal.approvals.eligibility import apart_of, person_of
 from portal.approvals.facts import card_hash as hash_of
 from portal.approvals.facts import changes, plain
-from portal.approvals.kinds import kind_named, kinds, subject_of
+from portal.approvals.kinds import context_of, kind_named, kinds, subject_of
 from portal.approvals.models import Approval, FrozenCard, Policy, PolicyState, Stage, StageState, State
 from portal.approvals.previews import route_of
 from portal.approvals.routes import Allowed, Route, read_conditions, read_stages, stage_data
@@ -60,6 +60,7 @@ def ask(
         return asked
     at = clock.now()
     facts = plain(kind_named(kind).facts(subject))
+    context = _context(kind, subject, scope, actor.user)
     approval = Approval(
         subject_kind=kind,
         subject_id=str(subject.pk),
@@ -68,12 +69,14 @@ def ask(
         requester=actor.user,
         beneficiary=beneficiary or actor.acting_for,
         facts=facts,
+        context=context,
+        risk=context["risk"],
         card_hash=hash_of(facts),
         execution_due=execution_due,
         key=key or new_id().hex,
     )
     approval.apart = sorted(apart_of(approval))
-    answer = _route(approval, facts, at)
+    answer = _route(approval, at)
     settling.freeze_route(approval, answer)
     if isinstance(answer, Allowed):
         approval.state, approval.settled_at = State.ALLOWED, at
@@ -249,16 +252,24 @@ def _asked_before(kind: str, subject: Any, key: str, *, actor: Actor) -> Approva
     return facts_changed(kind, subject.pk, actor=actor)
 
 
-def _route(approval: Approval, facts: dict[str, Any], at: datetime) -> Route | Allowed:
-    return route_of(approval.subject_kind, facts, approval.scope, at)
+def _context(kind: str, subject: Any, scope: Scope, requester: User) -> dict[str, Any]:
+    return plain(kind_named(kind).context(subject)) | context_of(kind, scope, requester)
+
+
+def _route(approval: Approval, at: datetime) -> Route | Allowed:
+    return route_of(approval.subject_kind, approval.facts, approval.context, approval.scope, at)
 
 
 def _take_facts(approval: Approval, facts: dict[str, Any], *, actor: Actor, at: datetime) -> None:
     """Put the new facts in place of the old: votes void, route afresh by the policies of the day it was asked."""
     differences = changes(approval.facts, facts)
     approval.facts, approval.card_hash = facts, hash_of(facts)
+    _, subject = subject_of(approval.subject_kind, approval.subject_id)
+    approval.context = _context(approval.subject_kind, subject, approval.scope, approval.requester)
+    approval.risk = approval.context["risk"]
+    approval.revision += 1
     _keep_card(approval)
-    answer = _route(approval, facts, approval.created_at)
+    answer = _route(approval, approval.created_at)
     told = settling.restart(approval, answer, actor=actor, at=at)
     names = [change.name for change in differences]
     record("approvals.change", approval, actor=actor, card=approval.card_hash, changed=names, void=len(told))

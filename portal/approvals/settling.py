@@ -45,7 +45,7 @@ def staffed(approval: Approval, plan: StagePlan, apart: frozenset[UUID]) -> Stag
     if not can_be_filled(plan, people_for(plan.who, place, approval.scope, apart)):
         before = who_data(plan.who)
         plan, place = _above(approval, plan, apart)
-    names = ("position", "mode", "needed", "again", "due_hours", "on_timeout")
+    names = ("position", "mode", "needed", "again", "due_hours", "on_timeout", "justification", "evidence")
     return Stage(
         approval=approval,
         who=who_data(plan.who),
@@ -61,6 +61,7 @@ def add_vote(approval: Approval, stage: Stage, choice: str, card_hash: str, *, a
         approval=approval,
         stage=stage,
         person_id=actor.person_id,
+        seat_id=actor.person_id,
         cast_by=actor.user,
         choice=choice,
         note=note,
@@ -74,8 +75,13 @@ def tally(approval: Approval, stages: Iterable[Stage]) -> Outcome:
     """Count the live votes of those who are eligible at this moment."""
     live = [stage for stage in stages if stage.state != StageState.CLOSED]
     votes = Vote.objects.filter(approval=approval, void=False)
-    ballots = [Ballot(str(vote.stage_id), str(vote.person_id), vote.choice == Choice.APPROVE) for vote in votes]
+    ballots = [ballot_of(vote) for vote in votes]
     return count([bench_of(stage, approval) for stage in live], ballots)
+
+
+def ballot_of(vote: Vote) -> Ballot:
+    """The vote as the pure core counts it."""
+    return Ballot(str(vote.stage_id), str(vote.person_id), vote.choice == Choice.APPROVE, str(vote.seat_id))
 
 
 def follow(approval: Approval, outcome: Outcome, stages: Iterable[Stage], *, actor: Actor, at: datetime) -> None:

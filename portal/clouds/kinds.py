@@ -4,18 +4,21 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from portal.approvals.kinds import Kind
+from portal.approvals.models import Risk
 from portal.clouds import lifecycle
 from portal.clouds.models import Connection, ConnectionState
 from portal.core.errors import NotFound
 from portal.users.actor import Actor
 
 
-class ConnectionKind:
+class ConnectionKind(Kind):
     """A connection that waits for a decision. Its checks run meanwhile; they are no facts, since they change by themselves."""
 
     name = "connection"
     label = _("Connection")
     permission = "manage_connections"
+    risk = Risk.HIGH
 
     def load(self, subject_id: str) -> Connection:
         found: Connection | None = Connection.objects.select_related("scope", "provider").filter(pk=subject_id).first()

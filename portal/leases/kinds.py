@@ -4,6 +4,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from portal.approvals.kinds import Kind
+from portal.approvals.models import Risk
 from portal.clouds.models import ConnectionState
 from portal.core.errors import Refused
 from portal.leases import states
@@ -11,12 +13,13 @@ from portal.leases.models import Lease, LeaseState
 from portal.users.actor import Actor
 
 
-class LeaseKind:
+class LeaseKind(Kind):
     """A lease that waits for a decision. Once it may be, the person takes it herself: nothing is minted for who is absent."""
 
     name = "lease"
     label = _("Cloud access")
     permission = "take_lease"
+    risk = Risk.MEDIUM
 
     def load(self, subject_id: str) -> Lease | None:
         return states.locked(subject_id)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from portal.access.guard import require, require_fresh
 from portal.approvals import services as approvals
 from portal.approvals.facts import plain
-from portal.approvals.kinds import kind_named
+from portal.approvals.kinds import context_of, kind_named
 from portal.approvals.previews import route_of
 from portal.clouds.models import Connection, ConnectionState
 from portal.core import clock, parcels
@@ -156,7 +156,7 @@ def is_from_provider(actor: Actor) -> bool:
 def _waits(lease: Lease, actor: Actor) -> bool:
     """Whether a decision is asked for. What was offered is decided on once more only where a policy has a say on leases."""
     scope = lease.offer.scope
-    answer = route_of(KIND, plain(kind_named(KIND).facts(lease)), scope, clock.now())
+    answer = route_of(KIND, plain(kind_named(KIND).facts(lease)), context_of(KIND, scope, actor.user), scope, clock.now())
     if not answer.policies:
         return False
     title = _("Cloud access: %(offer)s") % {"offer": lease.offer.name}

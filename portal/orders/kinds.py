@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.models import ScopeState
+from portal.approvals.kinds import Kind
 from portal.clouds.models import ConnectionState
 from portal.core import clock
 from portal.core.errors import Refused
@@ -39,7 +40,7 @@ def facts_of(order: Order, items: Sequence[OrderItem]) -> dict[str, Any]:
     }
 
 
-class OrderKind:
+class OrderKind(Kind):
     """An order that waits for a decision."""
 
     name = "order"

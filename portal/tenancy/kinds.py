@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.models import Scope, ScopeState
+from portal.approvals.kinds import Kind
+from portal.approvals.models import Risk
 from portal.core import clock
 from portal.core.errors import Refused
 from portal.tenancy import asks
@@ -16,14 +18,13 @@ from portal.tenancy.models import AskState, JoinAsk, ProjectAsk
 from portal.users.actor import Actor
 
 
-class ProjectKind:
+class ProjectKind(Kind):
     """A project that somebody asks for. Its environment and data class have names of their own: those of the tenant, which
     policies may ask about as well, are others.
     """
 
     name = asks.PROJECT
     label = gettext_lazy("Project")
-    permission = ""
 
     def load(self, subject_id: str) -> ProjectAsk | None:
         rows = ProjectAsk.objects.select_for_update(of=("self",)).select_related("tenant", "owner", "asked_by")
@@ -58,12 +59,12 @@ class ProjectKind:
         asks.drop(subject, outcome)
 
 
-class MembershipKind:
+class MembershipKind(Kind):
     """A role in a project that somebody asks for."""
 
     name = asks.MEMBERSHIP
     label = gettext_lazy("Membership")
-    permission = ""
+    risk = Risk.MEDIUM
 
     def load(self, subject_id: str) -> JoinAsk | None:
         rows = JoinAsk.objects.select_for_update(of=("self",)).select_related("project", "role", "asked_by")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from portal.access.models import Scope
+from portal.approvals.kinds import Kind
 from portal.core.errors import Refused
 from portal.events.services import record
 
@@ -20,7 +21,7 @@ class Wish:
     refuses: bool = False
 
 
-class WishKind:
+class WishKind(Kind):
     """The kind; its wishes are kept by id."""
 
     name = "wish"

@@ -1,0 +1,56 @@
+"""What policies may ask about: each fact by its name, with the words and the values an editor offers for it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+Choices = Sequence[tuple[str, Any]]
+
+
+class Sort(StrEnum):
+    """How a fact is compared: an amount and a number by size, a list by what it has, the others by being the same."""
+
+    AMOUNT = "amount"
+    NUMBER = "number"
+    CHOICE = "choice"
+    TEXT = "text"
+    LIST = "list"
+    TRUTH = "truth"
+
+
+OPERATORS_OF: dict[Sort, tuple[str, ...]] = {
+    Sort.AMOUNT: ("ge", "gt", "lt", "le"),
+    Sort.NUMBER: ("ge", "gt", "lt", "le", "eq", "ne"),
+    Sort.CHOICE: ("eq", "ne", "in", "not_in"),
+    Sort.TEXT: ("eq", "ne", "in", "not_in"),
+    Sort.LIST: ("has",),
+    Sort.TRUTH: ("eq",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One fact a policy may ask about. `choices` are the values to choose from, or a function that gives them."""
+
+    label: Any
+    sort: Sort
+    choices: Choices | Callable[[], Choices] = ()
+
+
+ENVIRONMENTS: Choices = (("try", _("Try")), ("develop", _("Develop")), ("produce", _("Produce")))
+DATA_CLASSES: Choices = (("public", _("Public")), ("internal", _("Internal")), ("restricted", _("Restricted")))
+RISKS: Choices = (("low", _("Low")), ("medium", _("Medium")), ("high", _("High")))
+SCOPE_KINDS: Choices = (("organization", _("Organization")), ("tenant", _("Tenant")), ("project", _("Project")))
+
+# Facts of the place and of who asks: every kind of act has them. The others are in each kind's `asks`.
+EVERYWHERE: dict[str, Asked] = {
+    "scopes": Asked(_("In or below"), Sort.LIST),
+    "scope_kind": Asked(_("Kind of place"), Sort.CHOICE, SCOPE_KINDS),
+    "environment": Asked(_("Environment"), Sort.CHOICE, ENVIRONMENTS),
+    "data_class": Asked(_("Data class"), Sort.CHOICE, DATA_CLASSES),
+    "risk": Asked(_("Risk"), Sort.CHOICE, RISKS),
+    "requester_roles": Asked(_("Role of who asks"), Sort.LIST),
+}

@@ -1,0 +1,18 @@
+"""Policies, and for each thing waiting for a decision its approval, stages and votes."""
+
+from portal.approvals.models.approvals import Approval, FrozenCard, Risk, State
+from portal.approvals.models.policies import Policy, PolicyState
+from portal.approvals.models.stages import Choice, Stage, StageState, Vote
+
+__all__ = [
+    "Approval",
+    "Choice",
+    "FrozenCard",
+    "Policy",
+    "PolicyState",
+    "Risk",
+    "Stage",
+    "StageState",
+    "State",
+    "Vote",
+]
