@@ -5,12 +5,15 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from portal.access.guard import require
 from portal.approvals.eligibility import accounts_for, apart_of, person_of
 from portal.approvals.facts import card_hash, changes
-from portal.approvals.models import Approval, Choice, FrozenCard, Stage, StageState, Vote
+from portal.approvals.kinds import kind_named
+from portal.approvals.models import Approval, Choice, FrozenCard, Stage, StageState, State, Vote
+from portal.approvals.queries import has_file
 from portal.approvals.routes import read_who
 from portal.approvals.settling import stages_of, voters_now
-from portal.core.errors import Conflict, Forbidden, Invalid, Stale
+from portal.core.errors import Conflict, Forbidden, Invalid, Refused, Stale
 from portal.users.actor import Actor
 
 
@@ -23,7 +26,11 @@ def check_apart(approval: Approval, actor: Actor) -> None:
 
 def is_said_already(approval: Approval, choice: str, actor: Actor) -> bool:
     """Her vote is in already: the same again is no error, another one is."""
-    live = Vote.objects.filter(approval=approval, person=actor.person_id, void=False)
+    hers = Vote.objects.filter(approval=approval, person=actor.person_id)
+    if approval.state == State.RETURNED and choice == Choice.RETURN:
+        last = Vote.objects.filter(approval=approval, choice=Choice.RETURN).order_by("-created_at").first()
+        return last is not None and last.person_id == actor.person_id
+    live = hers.filter(void=False)
     said = live.order_by("-created_at").first()
     if said is None or (approval.is_waiting and open_seat(approval, stages_of(approval), actor)):
         return False
@@ -33,15 +40,43 @@ def is_said_already(approval: Approval, choice: str, actor: Actor) -> bool:
 
 
 def check_choice(choice: str, note: str) -> None:
-    """Approve or deny; a denial says why."""
+    """Approve, deny or return; who does not approve says why."""
     if choice not in Choice.values:
         raise Invalid(fields={"choice": [choice]})
-    if choice == Choice.DENY and not note.strip():
+    if choice != Choice.APPROVE and not note.strip():
         raise Invalid(fields={"note": [_("Say why, so that it can be put right.")]})
 
 
-def check_waiting(approval: Approval) -> None:
+def check_reasons(approval: Approval, stage: Stage, choice: str, note: str) -> None:
+    """What the stage asks for beside the vote: a reason, and a file before anybody approves."""
+    if stage.justification and not note.strip():
+        raise Invalid(fields={"note": [_("This stage asks for a reason, whatever you decide.")]})
+    if stage.evidence and choice == Choice.APPROVE and not has_file(approval):
+        raise Refused(_("This stage asks for a file before anybody approves. Add one, or ask who wants it to."))
+
+
+def check_asker(approval: Approval, actor: Actor, said: str) -> None:
+    """She is who asked, by an account that may still do so; else Forbidden with these words."""
+    if actor.person_id != person_of(approval.requester) and not actor.is_system:
+        require(actor, approval.view_permission, approval)
+        raise Forbidden(said)
+    permission = kind_named(approval.subject_kind).permission
+    if permission:
+        require(actor, permission, approval)
+    elif actor.viewed_as_by or actor.narrowed_to is not None:
+        raise Forbidden(said)
+
+
+def check_open(approval: Approval) -> None:
     """What is settled stays settled."""
+    if not approval.is_open:
+        raise Conflict(_("This was decided already: %(state)s.") % {"state": approval.state}, state=approval.state)
+
+
+def check_waiting(approval: Approval) -> None:
+    """It waits for a decision: neither settled nor with who asked."""
+    if approval.state == State.RETURNED:
+        raise Conflict(_("This was returned to who asked. It comes back when she sends it again."), state=approval.state)
     if not approval.is_waiting:
         raise Conflict(_("This was decided already: %(state)s.") % {"state": approval.state}, state=approval.state)
 

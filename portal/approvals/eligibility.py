@@ -55,7 +55,8 @@ def bench_of(stage: Stage, approval: Approval) -> Bench:
     """The stage with the people who may decide it now."""
     who = read_who(stage.who)
     people = frozenset(map(str, people_for(who, stage.place, approval.scope, apart_of(approval))))
-    return Bench(str(stage.pk), stage.position, stage.mode, stage.needed, people, stage.again, _groups(who, people))
+    groups = _groups(who, people)
+    return Bench(str(stage.pk), stage.position, stage.mode, stage.needed, people, stage.again, groups, stage.by_time)
 
 
 def can_be_filled(plan: StagePlan, people: Collection[UUID]) -> bool:
@@ -65,12 +66,13 @@ def can_be_filled(plan: StagePlan, people: Collection[UUID]) -> bool:
 
 
 def raised(plan: StagePlan, scope: Scope, apart: Collection[UUID]) -> StagePlan | None:
-    """The same stage for the admins of the nearest scope above where someone can decide; None where nobody can."""
-    base = scope_at(plan.who.at, scope) or scope
+    """The same stage for the admins of the nearest scope above where someone else can decide; None where nobody can."""
+    place = scope_at(plan.who.at, scope)
+    base, asked = place or scope, people_for(plan.who, place, scope, apart)
     above = [one for one in reversed(chain_of(base)) if one.pk != base.pk]
     for one in above or [base]:
         who = Who("admins", at=str(one.pk))
-        if who != plan.who and people_for(who, one, scope, apart):
+        if people_for(who, one, scope, apart) - asked:
             return replace(plan, who=who, mode="any", needed=1)
     return None
 

@@ -70,6 +70,11 @@ def similar(approval: Approval, *, actor: Actor, most: int = 5) -> QuerySet[Appr
     return decided.exclude(pk=approval.pk).order_by("-settled_at")[:most]
 
 
+def has_file(approval: Approval) -> bool:
+    """Whether anybody has added a file to it."""
+    return False
+
+
 def votes_of(actor: Actor) -> QuerySet[Vote]:
     """What she decided and what still counts, newest first."""
     mine = Vote.objects.filter(person=actor.person_id, void=False)

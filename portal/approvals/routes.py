@@ -20,7 +20,7 @@ SCOPES = ("scope", "tenant", "organization")
 MODES = ("any", "all", "quorum", "each")
 TIMEOUTS = ("expire", "deny", "escalate", "approve")
 STRICTNESS = ("approve", "escalate", "expire", "deny")
-DUE_HOURS = 72
+DUE_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,30 +12,31 @@ from portal.access.models import Scope
 from portal.approvals import settling
 from portal.approvals.checks import (
     check_apart,
+    check_asker,
     check_card,
     check_choice,
     check_in_time,
-    check_waiting,
-    is_overdue,
+    check_open,
+    check_reasons,
     is_said_already,
     stage_for,
 )
-from portal.approvals.eligibility import apart_of, person_of
+from portal.approvals.closing import close
+from portal.approvals.eligibility import apart_of
 from portal.approvals.facts import card_hash as hash_of
-from portal.approvals.facts import changes, plain
-from portal.approvals.kinds import context_of, kind_named, kinds, subject_of
-from portal.approvals.models import Approval, FrozenCard, Policy, PolicyState, Stage, StageState, State
-from portal.approvals.previews import route_of
+from portal.approvals.facts import plain
+from portal.approvals.kinds import kind_named, kinds, subject_of
+from portal.approvals.models import Approval, Choice, Policy, PolicyState, StageState, State
+from portal.approvals.returning import send_back
+from portal.approvals.revising import answer_of, decide_anew, keep_card, known_of, locked
 from portal.approvals.routes import Allowed, Route, read_conditions, read_stages, stage_data
 from portal.core import clock
-from portal.core.errors import Conflict, Forbidden, Invalid, NotFound
+from portal.core.errors import Conflict, Invalid
 from portal.core.models import new_id
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.users.actor import Actor
 from portal.users.models import User
-
-VERBS = {State.APPROVED: "approve", State.DENIED: "deny", State.WITHDRAWN: "withdraw", State.EXPIRED: "expire"}
 
 
 @transaction.atomic
@@ -60,7 +60,7 @@ def ask(
         return asked
     at = clock.now()
     facts = plain(kind_named(kind).facts(subject))
-    context = _context(kind, subject, scope, actor.user)
+    context = known_of(kind, subject, scope, actor.user)
     approval = Approval(
         subject_kind=kind,
         subject_id=str(subject.pk),
@@ -72,16 +72,17 @@ def ask(
         context=context,
         risk=context["risk"],
         card_hash=hash_of(facts),
+        policies_at=at,
         execution_due=execution_due,
         key=key or new_id().hex,
     )
     approval.apart = sorted(apart_of(approval))
-    answer = _route(approval, at)
+    answer = answer_of(approval)
     settling.freeze_route(approval, answer)
     if isinstance(answer, Allowed):
         approval.state, approval.settled_at = State.ALLOWED, at
     approval.save(force_insert=True)
-    _keep_card(approval)
+    keep_card(approval)
     record("approvals.ask", approval, actor=actor, outcome=approval.state, reason=approval.rule, card=approval.card_hash)
     if isinstance(answer, Route):
         settling.begin(approval, answer.stages, actor=actor, at=at)
@@ -90,14 +91,16 @@ def ask(
 
 @transaction.atomic
 def vote(approval: Approval, choice: str, card_hash: str, *, actor: Actor, note: str = "") -> Approval:
-    """Count one vote on the card that was shown; the last one needed applies what was asked for, once.
+    """Count one vote on the card that was shown. The last one needed applies what was asked for, once; one that returns
+    gives it back to who asked.
 
     The same vote again changes nothing. Refuses with Forbidden (not hers to decide), Conflict (settled or too late),
-    Stale (the facts are not those of the card; `changes` says which), Invalid (a denial without a reason).
+    Stale (the facts are not those of the card; `changes` says which), Invalid (no reason where one is asked for), Refused
+    (no file where the stage wants one).
     """
     require_fresh(actor)
     at = clock.now()
-    approval = _locked(approval.pk)
+    approval = locked(approval.pk)
     require(actor, "vote", approval)
     check_apart(approval, actor)
     if is_said_already(approval, choice, actor):
@@ -108,36 +111,33 @@ def vote(approval: Approval, choice: str, card_hash: str, *, actor: Actor, note:
     facts = plain(kind.facts(subject))
     check_card(approval, card_hash, facts)
     if hash_of(facts) != approval.card_hash:
-        _take_facts(approval, facts, actor=actor, at=at)
+        decide_anew(approval, subject, facts, actor=actor)
     stages = settling.stages_of(approval)
     stage = stage_for(approval, stages, actor)
+    check_reasons(approval, stage, choice, note)
     settling.add_vote(approval, stage, choice, card_hash, actor=actor, note=note.strip())
+    if choice == Choice.RETURN:
+        send_back(approval, actor=actor, at=at, note=note.strip())
+        return approval
     outcome = settling.tally(approval, stages)
     if outcome.state != "denied":
         settling.follow(approval, outcome, stages, actor=actor, at=at)
     if outcome.state != "waiting":
-        _close(approval, State(outcome.state), kind, subject, actor=actor, at=at, note=note.strip())
+        close(approval, State(outcome.state), kind, subject, actor=actor, at=at, note=note.strip())
     return approval
 
 
 @transaction.atomic
 def withdraw(approval: Approval, *, actor: Actor, reason: str = "") -> Approval:
     """Take back what she asked for; the kind's `drop` frees what was held. Withdrawn already, nothing changes."""
-    approval = _locked(approval.pk)
-    kind = kind_named(approval.subject_kind)
-    if actor.person_id != person_of(approval.requester) and not actor.is_system:
-        require(actor, approval.view_permission, approval)
-        raise Forbidden(_("Only who asked for it can withdraw it."))
-    if kind.permission:
-        require(actor, kind.permission, approval)
-    elif actor.viewed_as_by or actor.narrowed_to is not None:
-        raise Forbidden(_("Only who asked for it can withdraw it."))
+    approval = locked(approval.pk)
+    check_asker(approval, actor, _("Only who asked for it can withdraw it."))
     if approval.state == State.WITHDRAWN:
         return approval
-    check_waiting(approval)
+    check_open(approval)
     kind, subject = subject_of(approval.subject_kind, approval.subject_id)
     told = _deciders(approval)
-    _close(approval, State.WITHDRAWN, kind, subject, actor=actor, at=clock.now(), note=reason)
+    close(approval, State.WITHDRAWN, kind, subject, actor=actor, at=clock.now(), note=reason)
     notify(told, "approval_withdrawn", target=approval, actor=actor)
     return approval
 
@@ -146,42 +146,20 @@ def withdraw(approval: Approval, *, actor: Actor, reason: str = "") -> Approval:
 def facts_changed(kind: str, subject_id: Any, *, actor: Actor) -> Approval | None:
     """The subject is not what it was: what waits is decided anew on the new facts, and votes given are void.
 
-    None where nothing waits for it. Locks the approval: call it before locking the subject.
+    None where nothing waits for it: what was returned is looked at when it is sent again. Locks the approval: call it
+    before locking the subject.
     """
     waiting = Approval.objects.filter(subject_kind=kind, subject_id=str(subject_id), state=State.WAITING)
     found = waiting.values_list("pk", flat=True).first()
     if found is None:
         return None
-    approval = _locked(found)
+    approval = locked(found)
     if not approval.is_waiting:
         return None
     _, subject = subject_of(kind, approval.subject_id)
     facts = plain(kind_named(kind).facts(subject))
     if hash_of(facts) != approval.card_hash:
-        _take_facts(approval, facts, actor=actor, at=clock.now())
-    return approval
-
-
-@transaction.atomic
-def expire(approval_id: UUID, *, actor: Actor) -> Approval:
-    """Do what time asks for: end what was not decided or can no longer be done, or raise an overdue stage above."""
-    at = clock.now()
-    approval = _locked(approval_id)
-    if not approval.is_waiting or not is_overdue(approval, at):
-        return approval
-    too_late = approval.execution_due is not None and approval.execution_due <= at
-    stages = settling.stages_of(approval)
-    late = [stage for stage in stages if stage.state == StageState.OPEN and stage.due and stage.due <= at]
-    stuck = [stage for stage in late if too_late or not _raise(approval, stage, actor=actor, at=at)]
-    if too_late or stuck:
-        kind, subject = subject_of(approval.subject_kind, approval.subject_id)
-        denies = any(stage.on_timeout == "deny" for stage in stuck) and not too_late
-        state = State.DENIED if denies else State.EXPIRED
-        _close(approval, state, kind, subject, actor=actor, at=at, note=_("Nobody decided in time."))
-        return approval
-    due = [stage.due for stage in stages if stage.state == StageState.OPEN and stage.due]
-    approval.decision_due = min(due)
-    approval.save()
+        decide_anew(approval, subject, facts, actor=actor)
     return approval
 
 
@@ -230,72 +208,17 @@ def retire_policy(policy: Policy, *, actor: Actor) -> Policy:
     return policy
 
 
-def _close(approval: Approval, state: State, kind: Any, subject: Any, *, actor: Actor, at: datetime, note: str = "") -> None:
-    """End it once: the state, its event, the kind's apply or drop, and word to who asked."""
-    if state == State.APPROVED and not kind.still_valid(subject):
-        raise Conflict(_("This can no longer be done as it was asked for."))
-    settling.settle(approval, state.value, at=at)
-    record(f"approvals.{VERBS[state]}", approval, actor=actor, reason=note, card=approval.card_hash)
-    if state == State.APPROVED:
-        kind.apply(subject, actor=actor)
-    else:
-        kind.drop(subject, state.value, actor=actor)
-    people = [user for user in (approval.requester, approval.beneficiary) if user]
-    if state != State.WITHDRAWN:
-        notify(people, f"approval_{state.value}", target=approval, actor=actor, note=note)
-
-
 def _asked_before(kind: str, subject: Any, key: str, *, actor: Actor) -> Approval | None:
     asked: Approval | None = Approval.objects.filter(key=key).first() if key else None
-    if asked is not None:
-        return asked
-    return facts_changed(kind, subject.pk, actor=actor)
-
-
-def _context(kind: str, subject: Any, scope: Scope, requester: User) -> dict[str, Any]:
-    return plain(kind_named(kind).context(subject)) | context_of(kind, scope, requester)
-
-
-def _route(approval: Approval, at: datetime) -> Route | Allowed:
-    return route_of(approval.subject_kind, approval.facts, approval.context, approval.scope, at)
-
-
-def _take_facts(approval: Approval, facts: dict[str, Any], *, actor: Actor, at: datetime) -> None:
-    """Put the new facts in place of the old: votes void, route afresh by the policies of the day it was asked."""
-    differences = changes(approval.facts, facts)
-    approval.facts, approval.card_hash = facts, hash_of(facts)
-    _, subject = subject_of(approval.subject_kind, approval.subject_id)
-    approval.context = _context(approval.subject_kind, subject, approval.scope, approval.requester)
-    approval.risk = approval.context["risk"]
-    approval.revision += 1
-    _keep_card(approval)
-    answer = _route(approval, approval.created_at)
-    told = settling.restart(approval, answer, actor=actor, at=at)
-    names = [change.name for change in differences]
-    record("approvals.change", approval, actor=actor, card=approval.card_hash, changed=names, void=len(told))
-    notify(told, "approval_changed", target=approval, actor=actor)
-
-
-def _keep_card(approval: Approval) -> None:
-    FrozenCard.objects.get_or_create(approval=approval, card_hash=approval.card_hash, defaults={"facts": approval.facts})
-
-
-def _locked(approval_id: UUID) -> Approval:
-    rows = Approval.objects.select_for_update(of=("self",)).select_related("scope", "requester", "beneficiary")
-    approval: Approval | None = rows.filter(pk=approval_id).first()
-    if approval is None:
-        raise NotFound()
-    return approval
+    if asked is None:
+        asked = Approval.objects.filter(subject_kind=kind, subject_id=str(subject.pk), state=State.RETURNED).first()
+    return asked or facts_changed(kind, subject.pk, actor=actor)
 
 
 def _deciders(approval: Approval) -> list[User]:
     stages = [stage for stage in settling.stages_of(approval) if stage.state == StageState.OPEN]
     people = {person for stage in stages for person in settling.voters_now(approval, stage)}
     return list(User.objects.filter(pk__in=people))
-
-
-def _raise(approval: Approval, stage: Stage, *, actor: Actor, at: datetime) -> bool:
-    return stage.on_timeout == "escalate" and settling.raise_stage(approval, stage, actor=actor, at=at)
 
 
 def _versions(scope: Scope, subject_kind: str, name: str) -> QuerySet[Policy]:

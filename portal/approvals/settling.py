@@ -2,22 +2,26 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from portal.access.models import Scope
+from portal.approvals.calendars import work_of
 from portal.approvals.eligibility import apart_of, bench_of, can_be_filled, people_for, plan_of, raised, scope_at
+from portal.approvals.hours import due_after
 from portal.approvals.models import Approval, Choice, Stage, StageState, Vote
-from portal.approvals.routes import Allowed, Route, StagePlan, stage_data, who_data
+from portal.approvals.routes import Allowed, Route, StagePlan, read_stages, stage_data, who_data
 from portal.approvals.tally import Ballot, Outcome, count
 from portal.core.errors import Refused
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.users.actor import Actor
 from portal.users.models import User
+
+REMIND_AT = 0.75  # of a stage's time is gone
 
 
 def freeze_route(approval: Approval, answer: Route | Allowed) -> None:
@@ -90,6 +94,7 @@ def follow(approval: Approval, outcome: Outcome, stages: Iterable[Stage], *, act
         if stage.state == StageState.CLOSED:
             continue
         before, stage.state = stage.state, _state_in(outcome, stage)
+        stage.ended_at = at if stage.state == StageState.DONE and before != StageState.DONE else stage.ended_at
         if stage.state == StageState.OPEN and before != StageState.OPEN:
             _open(approval, stage, actor=actor, at=at)
         elif stage.state != before:
@@ -127,16 +132,17 @@ def restart(approval: Approval, answer: Route | Allowed, *, actor: Actor, at: da
     The route follows the new facts, except that a change never turns a question into a permission.
     """
     people = void_votes(approval)
-    stages = stages_of(approval)
-    for stage in stages:
-        stage.state = StageState.CLOSED
-    Stage.objects.bulk_update(stages, ["state"])
+    end_stages(approval, at=at)
     if isinstance(answer, Route):
         freeze_route(approval, answer)
-        begin(approval, answer.stages, actor=actor, at=at)
-    else:
-        begin(approval, [plan_of(stage) for stage in stages], actor=actor, at=at)
+    begin(approval, read_stages(approval.route), actor=actor, at=at)
     return people
+
+
+def end_stages(approval: Approval, *, at: datetime) -> None:
+    """Close every stage that still counts; what was said in it stays to be read."""
+    Stage.objects.filter(approval=approval, ended_at=None).exclude(state=StageState.CLOSED).update(ended_at=at)
+    Stage.objects.filter(approval=approval).update(state=StageState.CLOSED)
 
 
 def stages_of(approval: Approval) -> list[Stage]:
@@ -150,7 +156,7 @@ def settle(approval: Approval, state: str, *, at: datetime) -> None:
     approval.state, approval.settled_at = state, at
     approval.save()
     undecided = Stage.objects.filter(approval=approval, state__in=(StageState.OPEN, StageState.LATER))
-    undecided.update(state=StageState.CLOSED)
+    undecided.update(state=StageState.CLOSED, ended_at=at)
 
 
 def _above(approval: Approval, plan: StagePlan, apart: frozenset[UUID]) -> tuple[StagePlan, Scope | None]:
@@ -168,7 +174,9 @@ def _open(approval: Approval, stage: Stage, *, actor: Actor, at: datetime) -> No
     people = voters_now(approval, stage)
     if not can_be_filled(plan_of(stage), people) and raise_stage(approval, stage, actor=actor, at=at):
         return
-    stage.state, stage.due = StageState.OPEN, at + timedelta(hours=stage.due_hours)
+    work = work_of(approval.scope)
+    stage.state, stage.opened_at, stage.due = StageState.OPEN, at, due_after(at, stage.due_hours, work)
+    stage.remind_at = due_after(at, stage.due_hours * REMIND_AT, work)
     stage.save()
     notify(User.objects.filter(pk__in=people), "vote_needed", target=approval, actor=actor, scope=approval.scope)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 class Bench:
     """One stage as it stands now: how it decides, and the people who have a seat in it at this moment.
 
-    Mode `each` wants one from every one of `groups`, and nobody for two of them.
+    Mode `each` wants one from every one of `groups`, and nobody for two of them. `by_time`: its time ran out, and that
+    is consent.
     """
 
     id: str
@@ -18,6 +19,7 @@ class Bench:
     eligible: frozenset[str]
     again: bool = False
     groups: tuple[frozenset[str], ...] = ()
+    by_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def voters_of(bench: Bench, spent: Collection[str]) -> frozenset[str]:
 def is_carried(bench: Bench, votes: Sequence[Ballot], spent: Collection[str] = ()) -> bool:
     """Do these votes, all of them approving, agree to the stage?"""
     seats = {ballot.seat for ballot in votes}
+    if bench.by_time:
+        return True
     if bench.mode == "quorum":
         return len(seats) >= bench.needed
     if bench.mode == "all":

@@ -8,6 +8,7 @@ from uuid import UUID
 from portal.access.models import Scope
 from portal.approvals import services as approvals
 from portal.approvals.queries import approval_of
+from portal.approvals.timeouts import expire
 from portal.catalogue.models import Plan
 from portal.clouds.models import Connection
 from portal.core import clock
@@ -119,7 +120,7 @@ class History:
     def _expire(self, wish: Wish) -> None:
         approval = approval_of(orders.KIND, self.orders[wish.name].pk)
         assert approval is not None
-        approvals.expire(approval.pk, actor=Actor.system())
+        expire(approval.pk, actor=Actor.system())
 
     def _order_end(self, wish: Wish) -> None:
         draft = ItemDraft(action=Action.TERMINATE, resource_id=resource_of(self.orders[wish.name]).pk)

@@ -28,10 +28,10 @@ BUDGETS = {"Nordwind Group": 1500, "Retail": 700, "web": 450, "Logistics": 400}
 ADMIN: Stage = {
     "who": {"pick": "role", "role": "organization_admin", "at": "organization"},
     "mode": "any",
-    "due_hours": 72,
+    "due_hours": 24,
     "on_timeout": "expire",
 }
-APPROVER: Stage = {"who": {"pick": "role", "role": "approver"}, "mode": "any", "due_hours": 48, "on_timeout": "expire"}
+APPROVER: Stage = {"who": {"pick": "role", "role": "approver"}, "mode": "any", "due_hours": 16, "on_timeout": "expire"}
 SMALL = "10"
 """What costs less a month than this needs no decision. An end always does: it costs less than nothing."""
 POLICIES: tuple[tuple[str, str, list[tuple[str, str, str]], list[Stage]], ...] = (

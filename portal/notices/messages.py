@@ -46,6 +46,16 @@ MESSAGES: Mapping[str, Message] = {
         _("%(label)s was denied"),
         _("The reason given: %(note)s"),
     ),
+    "approval_returned": Message(
+        _("What I asked for was returned"),
+        _("%(label)s was returned to you"),
+        _("What to put right: %(note)s"),
+    ),
+    "vote_due": Message(
+        _("Something I can decide is soon due"),
+        _("%(label)s still waits for your decision"),
+        _("It was asked for in %(scope)s, and most of the time to decide is gone."),
+    ),
     "approval_expired": Message(
         _("What I asked for expired"),
         _("%(label)s expired without a decision"),

@@ -10,6 +10,7 @@ from portal.approvals import services as approvals
 from portal.approvals.cards import card
 from portal.approvals.models import Approval
 from portal.approvals.queries import inbox_of
+from portal.approvals.timeouts import expire
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Refused
 from portal.events.models import Event
@@ -94,7 +95,7 @@ def test_denied_withdrawn_or_expired_nothing_is_made(world):
     for _again in range(2):
         asking.withdraw_ask(withdrawn, actor=world.actor("alice"))
     with clock.travel(clock.now() + timedelta(days=30)):
-        approvals.expire(Approval.objects.get(subject_id=str(expired.pk)).pk, actor=Actor.system())
+        expire(Approval.objects.get(subject_id=str(expired.pk)).pk, actor=Actor.system())
     expired.refresh_from_db()
     assert [ask.state for ask in (denied, withdrawn, expired)] == ["denied", "withdrawn", "expired"]
     assert not Scope.objects.filter(name__in=["one", "two", "three"]).exists()

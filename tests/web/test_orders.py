@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from portal.approvals.models import Approval
-from portal.approvals.services import expire, vote
+from portal.approvals.services import vote
+from portal.approvals.timeouts import expire
 from portal.clouds.base import CloudError
 from portal.core import clock
 from portal.metering.models import DailyCost
@@ -199,7 +200,7 @@ def test_a_denial_is_said_with_its_reason_and_ends_the_asking(market, signed_in)
 
 def test_nobody_deciding_in_time_is_said(market, signed_in):
     order = market.place()
-    with clock.travel(clock.now() + timedelta(days=4)):
+    with clock.travel(clock.now() + timedelta(days=20)):
         expire(Approval.objects.get().pk, actor=Actor.system())
         page = fragment(signed_in("alice"), order)
     assert "Expired" in page

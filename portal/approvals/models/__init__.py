@@ -1,11 +1,14 @@
 """Policies, and for each thing waiting for a decision its approval, stages and votes."""
 
-from portal.approvals.models.approvals import Approval, FrozenCard, Risk, State
+from portal.approvals.models.approvals import OPEN, Approval, FrozenCard, Risk, State
+from portal.approvals.models.calendars import Calendar
 from portal.approvals.models.policies import Policy, PolicyState
 from portal.approvals.models.stages import Choice, Stage, StageState, Vote
 
 __all__ = [
+    "OPEN",
     "Approval",
+    "Calendar",
     "Choice",
     "FrozenCard",
     "Policy",

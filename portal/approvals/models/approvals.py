@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from portal.access.managers import AccessManager
 from portal.access.models import Scope
+from portal.core import clock
 from portal.core.models import Base
 from portal.users.models import User
 
@@ -35,7 +36,7 @@ class Approval(Base):
     """One thing that waits for a decision, or had one. Facts, policies and route are frozen; there is no key to the subject.
 
     `facts` are those of the card, `context` what policies were asked about beside them. Returned, it waits for who asked;
-    each time it is decided anew counts as a `revision`. `apart` are the people behind who asked and for whom it is, as it
+    each time it is decided anew counts as a `revision`, by the policies of `policies_at`. `apart` are the people behind who asked and for whom it is, as it
     was asked: a service account that is given to another meanwhile frees nobody to decide.
     """
 
@@ -58,6 +59,7 @@ class Approval(Base):
     decision_due = models.DateTimeField(null=True)
     execution_due = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
+    policies_at = models.DateTimeField(default=clock.now)
     key = models.CharField(max_length=120, unique=True)
 
     objects = AccessManager()

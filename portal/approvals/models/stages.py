@@ -20,6 +20,7 @@ class Stage(Base):
     """One step of one approval. Stages of one position run side by side; a closed one was ended or replaced undecided.
 
     `who` says who decides, `place` is the scope it speaks of; `raised_from` is who should have, where nobody there could.
+    One that is done `by_time` was agreed to by nobody: its time ran out, and the policy lets that be consent.
     `justification` asks every vote for its reason, `evidence` for a file before anybody approves.
     """
 
@@ -36,11 +37,18 @@ class Stage(Base):
     justification = models.BooleanField(default=False)
     evidence = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=StageState.choices, default=StageState.LATER)
+    opened_at = models.DateTimeField(null=True)
+    remind_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    by_time = models.BooleanField(default=False)
     raised_from = models.JSONField(null=True)
 
     class Meta:
         ordering = ("position", "created_at", "id")
-        indexes = (models.Index(fields=["due"], condition=Q(state="open"), name="stage_due"),)
+        indexes = (
+            models.Index(fields=["due"], condition=Q(state="open"), name="stage_due"),
+            models.Index(fields=["remind_at"], condition=Q(state="open"), name="stage_reminder"),
+        )
 
     def __str__(self) -> str:
         return f"{self.position} {self.mode} {self.state}"
