@@ -11,7 +11,7 @@ from django.db.models.functions import Cast
 
 from portal.access.models import Assignment, Group, Scope
 from portal.access.resolver import in_force, permissions_of, scope_ids
-from portal.approvals.models import Approval, Policy, PolicyState, Stage, StageState, State, Vote
+from portal.approvals.models import Approval, File, Policy, PolicyState, Stage, StageState, State, Vote
 from portal.approvals.routes import Rule, read_conditions, read_stages
 from portal.core.errors import NotFound
 from portal.users.actor import Actor
@@ -70,11 +70,6 @@ def similar(approval: Approval, *, actor: Actor, most: int = 5) -> QuerySet[Appr
     return decided.exclude(pk=approval.pk).order_by("-settled_at")[:most]
 
 
-def has_file(approval: Approval) -> bool:
-    """Whether anybody has added a file to it."""
-    return False
-
-
 def votes_of(actor: Actor) -> QuerySet[Vote]:
     """What she decided and what still counts, newest first."""
     mine = Vote.objects.filter(person=actor.person_id, void=False)
@@ -85,6 +80,11 @@ def approval_of(subject_kind: str, subject_id: Any) -> Approval | None:
     """The latest approval of a subject."""
     found = Approval.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id))
     return found.select_related("scope", "requester", "beneficiary").order_by("-created_at", "-id").first()
+
+
+def has_file(approval: Approval) -> bool:
+    """Whether a file belongs to it now: what a stage that asks for evidence wants before anybody approves."""
+    return File.objects.filter(approval=approval, removed_at=None).exists()
 
 
 def is_party(person_id: Any) -> Q:

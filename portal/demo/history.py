@@ -68,7 +68,7 @@ class History:
             decided = placed + (12 + number * 53 % 280) * MINUTE
             yield placed, partial(self._place, wish)
             if wish.outcome == "expired":
-                yield placed + timedelta(hours=48, minutes=1), partial(self._expire, wish)
+                yield placed + timedelta(days=5), partial(self._expire, wish)
             elif wish.plan != "tiny":
                 yield decided, partial(self._decide, wish)
             if wish.ended:

@@ -2,6 +2,7 @@
 
 from portal.approvals.models.approvals import OPEN, Approval, FrozenCard, Risk, State
 from portal.approvals.models.calendars import Calendar
+from portal.approvals.models.files import File
 from portal.approvals.models.policies import Policy, PolicyState
 from portal.approvals.models.stages import Choice, Stage, StageState, Vote
 
@@ -10,6 +11,7 @@ __all__ = [
     "Approval",
     "Calendar",
     "Choice",
+    "File",
     "FrozenCard",
     "Policy",
     "PolicyState",
