@@ -90,7 +90,9 @@ class Group(Base):
 
     scope = models.ForeignKey(Scope, models.CASCADE, related_name="groups")
     name = models.CharField(max_length=120)
-    members: Any = models.ManyToManyField(User, related_name="portal_groups", blank=True)
+    members: Any = models.ManyToManyField(
+        User, through="GroupMember", through_fields=("group", "user"), related_name="portal_groups", blank=True
+    )
 
     objects = AccessManager()
     scope_lookup = "scope"
@@ -101,6 +103,22 @@ class Group(Base):
 
     def __str__(self) -> str:
         return self.name
+
+
+class GroupMember(models.Model):
+    """Who is in which group, since when and by whose act."""
+
+    group = models.ForeignKey(Group, models.CASCADE)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    added_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    added_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "access_group_members"
+        unique_together = (("group", "user"),)
+
+    def __str__(self) -> str:
+        return f"{self.group_id} {self.user_id}"
 
 
 class Role(Base):
@@ -130,7 +148,7 @@ class Source(models.TextChoices):
 class Assignment(Base):
     """A role for a user or a group on a scope and all below it, from `starts` until `expires`.
 
-    `told_end` is the end that she was told of last.
+    `granted_at` is when it last began by somebody's act, `told_end` the end that she was told of last.
     """
 
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="assignments")
@@ -142,6 +160,7 @@ class Assignment(Base):
     told_end = models.DateTimeField(null=True, blank=True)
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.MANUAL)
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    granted_at = models.DateTimeField(default=clock.now)
     approval = models.CharField(max_length=40, blank=True)
 
     objects = AccessManager()

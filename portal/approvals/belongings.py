@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.models import Scope
-from portal.approvals.eligibility import apart_of, can_be_filled, people_for, plan_of
+from portal.approvals.eligibility import accounts_for, apart_of, can_be_filled, plan_of
 from portal.approvals.handing_over import LIVING, reassign
 from portal.approvals.models import Stage, State
 from portal.approvals.routes import read_who
@@ -70,7 +70,7 @@ def _only_hers(stages: QuerySet[Stage], user: User) -> list[UUID]:
         who, scope = read_who(stage.who), stage.approval.scope
         kind = (who, stage.place_id, scope.pk)
         if kind not in asked:
-            asked[kind] = people_for(who, stage.place, scope)
+            asked[kind] = frozenset(accounts_for(who, stage.place, scope).values())
         able = asked[kind] - apart_of(stage.approval)
         if user.pk in able and not can_be_filled(plan_of(stage), able - {user.pk}):
             alone.append(stage.pk)

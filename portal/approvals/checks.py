@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from portal.access.guard import require
-from portal.approvals.eligibility import accounts_for, apart_of, person_of
+from portal.approvals.eligibility import accounts_for, apart_of, hands_of, person_of
 from portal.approvals.facts import card_hash, changes
 from portal.approvals.kinds import kind_named
 from portal.approvals.models import Approval, Choice, FrozenCard, Stage, StageState, State, Vote
@@ -116,7 +116,7 @@ def open_seat(approval: Approval, stages: list[Stage], actor: Actor) -> Stage | 
     for stage in stages:
         if (
             stage.state == StageState.OPEN
-            and actor.user.pk in accounts_for(read_who(stage.who), stage.place, approval.scope)
+            and actor.user.pk in accounts_for(read_who(stage.who), stage.place, approval.scope, hands_of(approval))
             and actor.person_id in voters_now(approval, stage)
             and not stage.votes.filter(person=actor.person_id, void=False).exists()
         ):

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.approvals.eligibility import apart_of, bench_of, can_be_filled, people_for, plan_of
+from portal.approvals.eligibility import bench_of, can_be_filled, people_for, plan_of
 from portal.approvals.models import Approval, Stage, StageState, State
 from portal.approvals.routes import Who, read_who, who_data
 from portal.approvals.settling import stages_of
@@ -30,18 +30,18 @@ def reassign(stage: Stage, to: User, *, instead_of: User, actor: Actor) -> None:
     stage = Stage.objects.select_for_update(of=("self",)).select_related("place").get(pk=stage.pk)
     if not approval.is_waiting or stage.state not in LIVING:
         return
-    who, apart = read_who(stage.who), apart_of(approval)
+    who = read_who(stage.who)
     if who.pick == "named":
         named = dict.fromkeys(str(to.pk) if person == str(instead_of.pk) else person for person in who.people)
         people = tuple(named)
         if people == who.people:
             return
     else:
-        able = people_for(who, stage.place, approval.scope, apart) - {instead_of.pk}
+        able = people_for(who, stage.place, approval) - {instead_of.pk}
         people = tuple(sorted(map(str, {*able, to.pk})))
     changed = Who("named", people=people)
     stage.who = who_data(changed)
-    if not can_be_filled(plan_of(stage), people_for(changed, stage.place, approval.scope, apart) - {instead_of.pk}):
+    if not can_be_filled(plan_of(stage), people_for(changed, stage.place, approval) - {instead_of.pk}):
         raise Refused(_("With this person, too, nobody could decide %(title)s.") % {"title": approval.title})
     stage.save(update_fields=["who"])
     record("approvals.reassign", approval, actor=actor, stage=stage.pk, to=to, instead_of=instead_of)

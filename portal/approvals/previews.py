@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.access.models import Scope
 from portal.approvals.cards import people_of_ids, who_text
-from portal.approvals.eligibility import apart_of, bench_of
+from portal.approvals.eligibility import bench_of
 from portal.approvals.facts import plain
 from portal.approvals.kinds import context_of, kind_named
 from portal.approvals.models import Approval
@@ -62,7 +62,7 @@ def preview(
     if isinstance(answer, Allowed):
         return Preview(answer.rule, answer.policies, [])
     asked = Approval(subject_kind=kind, scope=scope, requester=actor.user, beneficiary=beneficiary or actor.acting_for)
-    stages = [staffed(asked, plan, apart_of(asked)) for plan in answer.stages]
+    stages = [staffed(asked, plan) for plan in answer.stages]
     lines = [
         StagePreview(
             text=who_text(read_who(stage.who), stage.place),

@@ -1,22 +1,37 @@
 """Approvals and policies that a person may see, what waits for her, and the policies in force somewhere."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, TextField
+from django.db.models import (
+    BooleanField,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
+from django.db.models.lookups import GreaterThanOrEqual
 
-from portal.access.models import Assignment, Group, Scope
+from portal.access.models import Assignment, GroupMember, Scope, ScopeShare
 from portal.access.resolver import in_force, permissions_of, scope_ids
 from portal.approvals.models import Approval, File, Policy, PolicyState, Stage, StageState, State, Vote
 from portal.approvals.routes import Rule, read_conditions, read_stages
+from portal.core import clock
 from portal.core.errors import NotFound
 from portal.users.actor import Actor
 
 ADMIN = "manage_members"
+SETTLED = timedelta(days=7)  # after which a role that somebody gave makes deciders of what she asks for as well
 
 
 def approvals_visible_to(actor: Actor) -> QuerySet[Approval]:
@@ -55,7 +70,7 @@ def inbox_of(actor: Actor) -> QuerySet[Approval]:
         state=StageState.OPEN,
     )
     waiting = Approval.objects.filter(
-        Exists(seats), ~is_party(actor.person_id), state=State.WAITING, scope__in=scope_ids(actor, "vote")
+        Exists(seats), _votes_at(actor), ~is_party(actor.person_id), state=State.WAITING, scope__in=scope_ids(actor, "vote")
     )
     return waiting.select_related("scope", "requester", "beneficiary").order_by("decision_due", "id")
 
@@ -128,15 +143,50 @@ def places_of_rules(subject_kind: str, scopes: Iterable[Scope], at: datetime) ->
 
 def _seated(actor: Actor) -> Any:
     """The stages that pick this account, as one condition: the twin of `eligibility.accounts_for`."""
-    mine = Q(user=actor.user) | Q(group__members=actor.user)
-    held = Assignment.objects.filter(in_force(), mine, scope__path__above=OuterRef("place__path"))
-    groups = Group.objects.filter(members=actor.user).annotate(word=Cast("pk", TextField()))
+    held = _held(actor, "approval__").filter(scope__path__above=OuterRef("place__path"))
+    groups = _joined(actor, "approval__").annotate(word=Cast("group", TextField()))
     seats: Any = Q(who__pick="named", who__people__contains=[str(actor.user.pk)])
     seats |= Q(who__pick="owner", place__owner=actor.user)
     seats |= Q(who__pick="group") & Exists(groups.filter(word=OuterRef("group_named")))
     seats |= Q(who__pick="groups") & Exists(groups.filter(_is_among(F("word"), OuterRef("groups_named"))))
     seats |= Q(who__pick="admins") & Exists(held.filter(role__permissions__contains=[ADMIN]))
     return seats | Q(who__pick="role") & Exists(held.filter(role__key=OuterRef("role_named")))
+
+
+def _votes_at(actor: Actor) -> Any:
+    """She may vote where the approval is, and not only by what its own parties gave her just for that."""
+    held = _held(actor, "").filter(role__permissions__contains=["vote"], scope__path__above=OuterRef("scope__path"))
+    shared = ScopeShare.objects.filter(
+        ~_by_hand("granted_by", "created_at", ""),
+        user=actor.user,
+        permission__codename="vote",
+        expires__gt=clock.now(),
+        content_object__path__above=OuterRef("scope__path"),
+    )
+    return Q(Exists(held)) | Q(Exists(shared))
+
+
+def _held(actor: Actor, approval: str) -> QuerySet[Assignment]:
+    """Her assignments in force, without those that the approval's parties made for the occasion; `approval` leads to it."""
+    by_group = Exists(_joined(actor, approval, deeper=True).filter(group=OuterRef("group")))
+    mine = Q(user=actor.user) | Q(by_group)
+    return Assignment.objects.filter(in_force(), mine, ~_by_hand("granted_by", "granted_at", approval))
+
+
+def _joined(actor: Actor, approval: str, *, deeper: bool = False) -> QuerySet[GroupMember]:
+    return GroupMember.objects.filter(~_by_hand("added_by", "added_at", approval, deeper=deeper), user=actor.user)
+
+
+def _by_hand(by: str, at: str, approval: str, *, deeper: bool = False) -> Any:
+    """One of the approval's parties gave it, a week before it was asked or later: the twin of `eligibility.Hands`."""
+
+    def of(name: str) -> Any:
+        return OuterRef(OuterRef(f"{approval}{name}")) if deeper else OuterRef(f"{approval}{name}")
+
+    person = Coalesce(F(f"{by}__owner"), F(by))
+    gave = Func(person, of("apart"), template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())
+    recent = GreaterThanOrEqual(F(at), ExpressionWrapper(of("created_at") - SETTLED, output_field=DateTimeField()))
+    return Q(Coalesce(gave, Value(False))) & Q(recent)
 
 
 def _is_among(word: Any, texts: Any) -> Any:

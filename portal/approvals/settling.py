@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Scope
 from portal.approvals.calendars import work_of
-from portal.approvals.eligibility import apart_of, bench_of, can_be_filled, people_for, plan_of, raised, scope_at
+from portal.approvals.eligibility import bench_of, can_be_filled, people_for, plan_of, raised, scope_at
 from portal.approvals.hours import due_after
 from portal.approvals.models import Approval, Choice, Stage, StageState, Vote
 from portal.approvals.routes import Allowed, Route, StagePlan, read_stages, stage_data, who_data
@@ -35,20 +35,19 @@ def freeze_route(approval: Approval, answer: Route | Allowed) -> None:
 
 def begin(approval: Approval, stages: Sequence[StagePlan], *, actor: Actor, at: datetime) -> list[Stage]:
     """Lay out the stages and open the first. Where nobody could decide one, it goes to the admins above, and says so."""
-    apart = apart_of(approval)
-    rows = [staffed(approval, plan, apart) for plan in stages]
+    rows = [staffed(approval, plan) for plan in stages]
     Stage.objects.bulk_create(rows)
     follow(approval, count([bench_of(row, approval) for row in rows], []), rows, actor=actor, at=at)
     return rows
 
 
-def staffed(approval: Approval, plan: StagePlan, apart: frozenset[UUID]) -> Stage:
+def staffed(approval: Approval, plan: StagePlan) -> Stage:
     """A stage of the route with who decides it, not saved. Where nobody there could, the admins above; Refused where none."""
     place = scope_at(plan.who.at, approval.scope)
     before: dict[str, Any] | None = None
-    if not can_be_filled(plan, people_for(plan.who, place, approval.scope, apart)):
+    if not can_be_filled(plan, people_for(plan.who, place, approval)):
         before = who_data(plan.who)
-        plan, place = _above(approval, plan, apart)
+        plan, place = _above(approval, plan)
     names = ("position", "mode", "needed", "again", "due_hours", "on_timeout", "justification", "evidence")
     return Stage(
         approval=approval,
@@ -106,7 +105,7 @@ def follow(approval: Approval, outcome: Outcome, stages: Iterable[Stage], *, act
 
 def raise_stage(approval: Approval, stage: Stage, *, actor: Actor, at: datetime) -> bool:
     """Hand an open stage to the admins above; False where nobody there can decide. Votes given so far fall away."""
-    higher = raised(plan_of(stage), approval.scope, apart_of(approval))
+    higher = raised(plan_of(stage), approval)
     if higher is None:
         return False
     void_votes(approval, stage=stage)
@@ -159,8 +158,8 @@ def settle(approval: Approval, state: str, *, at: datetime) -> None:
     undecided.update(state=StageState.CLOSED, ended_at=at)
 
 
-def _above(approval: Approval, plan: StagePlan, apart: frozenset[UUID]) -> tuple[StagePlan, Scope | None]:
-    higher = raised(plan, approval.scope, apart)
+def _above(approval: Approval, plan: StagePlan) -> tuple[StagePlan, Scope | None]:
+    higher = raised(plan, approval)
     if higher is None:
         raise Refused(
             _("Nobody can decide on this: no one else in %(scope)s or above it may. Ask an admin to give someone a role.")

@@ -3,6 +3,7 @@ need not be who could do it herself; the event names the approval it came from.
 """
 
 from datetime import datetime
+from typing import Any
 
 from portal.access.models import Assignment, Role, Scope, Source
 from portal.access.resolver import grants
@@ -11,6 +12,7 @@ from portal.approvals.queries import approval_of
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.tenancy.models import AskState, JoinAsk, ProjectAsk, ProjectEnd
+from portal.tenancy.queries import given_at
 from portal.tenancy.services import create_project
 from portal.users.actor import Actor, Auth
 from portal.users.models import User
@@ -64,11 +66,11 @@ def give_approved(
     user: User, role: Role, scope: Scope, *, actor: Actor, approval: Approval | None, expires: datetime | None = None
 ) -> Assignment:
     """A role that was decided on. Given again, its end is moved; one that was given by hand stays beside it."""
-    values = {"starts": None, "expires": expires, "granted_by": actor.user, "approval": str(approval.pk) if approval else ""}
+    one: dict[str, Any] = {"user": user, "group": None, "role": role, "scope": scope, "source": Source.APPROVAL}
+    values: dict[str, Any] = {"starts": None, "expires": expires, "granted_by": actor.user, "granted_at": given_at(one)}
+    values["approval"] = str(approval.pk) if approval else ""
     assignment: Assignment
-    assignment, _created = Assignment.objects.update_or_create(
-        user=user, group=None, role=role, scope=scope, source=Source.APPROVAL, defaults=values
-    )
+    assignment, _created = Assignment.objects.update_or_create(**one, defaults=values)
     record("tenancy.assign_role", assignment, actor=actor, cause=approval or "", role=role.key, to=user.pk, expires=expires)
     notify([user], "role_given", target=scope, actor=actor, role=str(role))
     return assignment

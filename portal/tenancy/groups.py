@@ -60,7 +60,7 @@ def add_member(group: Group, user: User, *, actor: Actor) -> None:
         return
     if group.members.count() >= MOST_MEMBERS:
         raise Refused(_("A group has at most %(most)s members. Make another.") % {"most": MOST_MEMBERS})
-    group.members.add(user)
+    group.members.add(user, through_defaults={"added_by": actor.user, "added_at": clock.now()})
     record("tenancy.add_member", group, actor=actor, scope_path=str(group.scope.path), to=str(user.pk))
     for given in roles:
         notify([user], "role_given", target=given.scope, actor=actor, role=str(given.role))

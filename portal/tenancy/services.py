@@ -13,13 +13,14 @@ from django.utils.translation import ngettext
 
 from portal.access.guard import permissions_at, require, require_fresh
 from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeState
+from portal.access.resolver import is_in_force
 from portal.core import clock, queue
 from portal.core.errors import Conflict, Forbidden, Invalid, Refused
 from portal.events.models import Event
 from portal.events.services import event_of, record, record_all
 from portal.notices.services import notify
 from portal.tenancy.models import Quota
-from portal.tenancy.queries import still_in
+from portal.tenancy.queries import given_at, still_in
 from portal.users.actor import Actor
 from portal.users.models import User, UserKind
 
@@ -159,8 +160,9 @@ def assign_role(
         Group.objects.select_for_update().get(pk=principal.pk)  # nobody joins it while it is looked at who is in it
     check_grant(Grant(principal, role, scope, expires), actor, starts=starts)
     who = {"user": principal, "group": None} if isinstance(principal, User) else {"user": None, "group": principal}
-    values = {"starts": starts, "expires": expires, "granted_by": actor.user}
-    assignment, created = Assignment.objects.update_or_create(**who, role=role, scope=scope, source="manual", defaults=values)
+    one: dict[str, Any] = {**who, "role": role, "scope": scope, "source": "manual"}
+    values = {"starts": starts, "expires": expires, "granted_by": actor.user, "granted_at": given_at(one)}
+    assignment, created = Assignment.objects.update_or_create(**one, defaults=values)
     detail: dict[str, Any] = {"role": role.key, "to": principal.pk, "expires": expires, "again": not created}
     record("tenancy.assign_role", assignment, actor=actor, **detail)
     actor.forget()
@@ -178,7 +180,7 @@ def assign_roles(grants: Sequence[Grant], *, actor: Actor, cause: Any = "") -> l
     people = {grant.principal.pk for grant in grants}
     rows = Assignment.objects.filter(user__in=people, group=None, source="manual").select_for_update(of=("self",))
     held = {(row.user_id, row.role_id, row.scope_id): row for row in rows}
-    made, moved = [], []
+    made, moved, at = [], [], clock.now()
     for grant in grants:
         row = held.get(grant.key)
         if row is None:
@@ -187,6 +189,7 @@ def assign_roles(grants: Sequence[Grant], *, actor: Actor, cause: Any = "") -> l
             made.append(row)
         else:
             row.role, row.scope = grant.role, grant.scope
+            row.granted_at = row.granted_at if is_in_force(row.starts, row.expires, at) else at
             moved.append(row)
         row.starts, row.expires, row.granted_by = None, grant.expires, actor.user
     try:
@@ -194,7 +197,7 @@ def assign_roles(grants: Sequence[Grant], *, actor: Actor, cause: Any = "") -> l
             Assignment.objects.bulk_create(made, batch_size=1000)
     except IntegrityError as error:
         raise Conflict(_("Somebody gave one of these roles at the same moment.")) from error
-    Assignment.objects.bulk_update(moved, ["starts", "expires", "granted_by"], batch_size=1000)
+    Assignment.objects.bulk_update(moved, ["starts", "expires", "granted_by", "granted_at"], batch_size=1000)
     record_all([_given(row, actor, cause, again=False) for row in made] + [_given(row, actor, cause) for row in moved])
     actor.forget()
     told: dict[tuple[Any, Any], list[Assignment]] = {}

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from django.db import connections
 
-from portal.access.models import Assignment
+from portal.access.models import Assignment, Group, GroupMember, Role
 from portal.approvals import services
 from portal.approvals.cards import card, waits_for
 from portal.approvals.models import Approval, Vote
@@ -18,6 +18,7 @@ from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Refused, Stale
 from portal.events.models import Event
 from portal.notices.models import Notice
+from portal.tenancy.services import assign_role
 from portal.users.models import User, UserKind
 from tests.approvals.wish import PATH, Wish, WishKind
 from tests.cast import give, person
@@ -284,3 +285,43 @@ def close_connections(pool):
     """Each of the pool's threads its own; they meet, so that none does it for another."""
     met = Barrier(RACERS)
     list(pool.map(lambda _: (met.wait(), connections.close_all()), range(RACERS)))
+
+
+def test_a_decider_made_by_who_asked_does_not_count(world, wish):
+    world.people["dora"] = person("dora")
+    give(world.alice, "organization_admin", world.nordwind)
+    approval = asked(world, wish)
+    assign_role(world.dora, Role.objects.get(key="approver", scope=None), world.retail, actor=world.actor("alice"))
+    assert approval not in inbox_of(world.actor("dora"))
+    with pytest.raises(Forbidden):
+        approve(approval, world.actor("dora"))
+    assert effects() == 0
+
+
+def test_who_asked_adds_nobody_to_the_group_that_decides(world, wish):
+    world.people["dora"] = person("dora")
+    group = Group.objects.create(scope=world.nordwind, name="Deciders")
+    Assignment.objects.create(group=group, role=Role.objects.get(key="approver", scope=None), scope=world.nordwind)
+    GroupMember.objects.create(group=group, user=world.bob)
+    stage = {"who": {"pick": "group", "group": str(group.pk)}}
+    services.publish_policy(
+        world.nordwind, "Group", subject_kind="wish", conditions=[], stages=[stage], actor=world.actor("erin")
+    )
+    approval = asked(world, wish)
+    GroupMember.objects.create(group=group, user=world.dora, added_by=world.alice)
+    assert [approval in inbox_of(world.actor(name)) for name in ("dora", "bob")] == [False, True]
+    with pytest.raises(Forbidden):
+        approve(approval, world.actor("dora"))
+    GroupMember.objects.filter(user=world.dora).update(added_by=world.erin)
+    assert approval in inbox_of(world.actor("dora"))
+    approve(approval, world.actor("dora"))
+    assert effects() == 1
+
+
+def test_who_was_made_a_decider_long_before_counts(world, wish):
+    give(world.alice, "organization_admin", world.nordwind)
+    Assignment.objects.filter(user=world.bob).update(granted_by=world.alice, granted_at=clock.now() - timedelta(days=8))
+    approval = asked(world, wish)
+    assert approval in inbox_of(world.actor("bob"))
+    approve(approval, world.actor("bob"))
+    assert effects() == 1
