@@ -13,13 +13,15 @@ from portal.approvals import services
 from portal.approvals.cards import card, waits_for
 from portal.approvals.models import Approval, Vote
 from portal.approvals.queries import inbox_of
+from portal.approvals.returning import resubmit
 from portal.approvals.tasks import expire
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Refused, Stale
 from portal.events.models import Event
 from portal.notices.models import Notice
 from portal.tenancy.services import assign_role
-from portal.users.models import User, UserKind
+from portal.users.actor import Actor, Auth
+from portal.users.models import Identity, User, UserKind
 from tests.approvals.wish import PATH, Wish, WishKind
 from tests.cast import give, person
 from tests.sizes import size
@@ -325,3 +327,87 @@ def test_who_was_made_a_decider_long_before_counts(world, wish):
     assert approval in inbox_of(world.actor("bob"))
     approve(approval, world.actor("bob"))
     assert effects() == 1
+
+
+def test_one_person_under_two_identities_is_one_voter(world, wish):
+    two_of_two(world)
+    for subject in ("first", "second"):
+        Identity.objects.create(user=world.bob, issuer="https://id.example", subject=subject)
+    approval = asked(world, wish)
+    for method in ("oidc", "password"):
+        approve(approval, Actor(User.objects.get(pk=world.bob.pk), Auth(method, session=method)))
+    assert (effects(), Vote.objects.count()) == (0, 1)
+
+
+@pytest.mark.parametrize("end", ["denied", "expired", "withdrawn", "approved"])
+def test_an_end_is_an_end(world, wish, approval, end):
+    Approval.objects.update(state=end, settled_at=clock.now())
+    for act in (
+        lambda: approve(approval, world.actor("bob")),
+        lambda: services.vote(approval, "return", approval.card_hash, actor=world.actor("bob"), note="x"),
+        lambda: resubmit(approval, actor=world.actor("alice")),
+    ):
+        with pytest.raises(Conflict):
+            act()
+    with clock.travel(clock.now() + timedelta(days=30)):
+        expire()
+    assert (Approval.objects.get().state, effects()) == (end, 0)
+
+
+def test_the_time_to_do_it_ends_before_the_time_to_decide_it(world, wish):
+    approval = asked(world, wish, execution_due=clock.now() + timedelta(hours=1))
+    assert approval.decision_due > approval.execution_due
+    with clock.travel(clock.now() + timedelta(hours=2)):
+        with pytest.raises(Conflict):
+            approve(approval, world.actor("bob"))
+        expire()
+    assert Approval.objects.get().state == "expired"
+
+
+def staged(world, **stage):
+    stage = {"who": {"pick": "role", "role": "approver"}, **stage}
+    services.publish_policy(
+        world.nordwind, "Rule", subject_kind="wish", conditions=[], stages=[stage], actor=world.actor("erin")
+    )
+
+
+def test_a_stage_that_asks_for_a_reason_takes_no_vote_without_one(world, wish):
+    staged(world, justification=True)
+    approval = asked(world, wish)
+    with pytest.raises(Invalid):
+        approve(approval, world.actor("bob"))
+    approve(approval, world.actor("bob"), note="Needed for the fair")
+    assert effects() == 1
+
+
+def test_a_stage_that_asks_for_evidence_approves_nothing_without_a_file_and_denies_all_the_same(world, wish):
+    staged(world, evidence=True)
+    approval = asked(world, wish)
+    with pytest.raises(Refused):
+        approve(approval, world.actor("bob"))
+    services.vote(approval, "deny", approval.card_hash, actor=world.actor("bob"), note="No offer attached")
+    assert Event.objects.get(action="wish.drop").outcome == "denied"
+
+
+def test_one_from_each_group_and_nobody_for_two(world, wish):
+    groups = [Group.objects.create(scope=world.nordwind, name=name) for name in ("Security", "Finance")]
+    world.people["dora"] = person("dora")
+    give(world.dora, "approver", world.retail)
+    for group, members in zip(groups, ([world.bob, world.dora], [world.bob]), strict=True):
+        for member in members:
+            GroupMember.objects.create(group=group, user=member)
+    staged(world, who={"pick": "groups", "groups": [str(group.pk) for group in groups]}, mode="each")
+    approval = asked(world, wish)
+    assert approval in inbox_of(world.actor("dora"))
+    approve(approval, world.actor("dora"))
+    assert effects() == 0
+    approve(approval, world.actor("bob"))
+    assert effects() == 1
+
+
+def test_one_person_in_both_groups_is_not_enough_and_the_admins_above_are_asked(world, wish):
+    groups = [Group.objects.create(scope=world.nordwind, name=name) for name in ("Security", "Finance")]
+    for group in groups:
+        GroupMember.objects.create(group=group, user=world.bob)
+    staged(world, who={"pick": "groups", "groups": [str(group.pk) for group in groups]}, mode="each")
+    assert waits_for(asked(world, wish)) == [world.erin]
