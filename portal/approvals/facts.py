@@ -36,10 +36,14 @@ def plain(value: Any) -> Any:
     raise TypeError(f"a fact cannot be a {type(value).__name__}: {value!r}")
 
 
+def canonical(value: Any) -> str:
+    """One text for one meaning: sorted keys, no spaces."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def card_hash(facts: Mapping[str, Any]) -> str:
-    """One hash for one meaning: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(plain(facts), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return sha256(text.encode()).hexdigest()
+    """The sha256 of the facts in their one way to be written, in UTF-8."""
+    return sha256(canonical(facts).encode()).hexdigest()
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:

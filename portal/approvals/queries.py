@@ -1,6 +1,6 @@
 """Approvals and policies that a person may see, what waits for her, and the policies in force somewhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -117,14 +117,19 @@ def policies_visible_to(actor: Actor) -> QuerySet[Policy]:
 
 def rules_for(subject_kind: str, scope: Scope, at: datetime) -> list[Rule]:
     """The policy versions in force at a moment for one kind of act at a scope: its own and those above it."""
-    rows = Policy.objects.filter(subject_kind=subject_kind, scope__path__above=scope.path, starts__lte=at)
-    rows = rows.filter(Q(ends=None) | Q(ends__gt=at)).select_related("scope")
+    return rules_of(subject_kind, [UUID(label) for label in str(scope.path).split(".")], at)
+
+
+def rules_of(subject_kind: str, scopes: Sequence[UUID], at: datetime) -> list[Rule]:
+    """The same for a place by the ids from its organization down to it, as they were then."""
+    rows = Policy.objects.filter(subject_kind=subject_kind, scope__in=scopes, starts__lte=at)
+    rows = rows.filter(Q(ends=None) | Q(ends__gt=at))
     return [
         Rule(
             id=str(row.pk),
             name=row.name,
             version=row.version,
-            depth=row.scope.path.count("."),
+            depth=scopes.index(row.scope_id),
             conditions=read_conditions(row.conditions),
             stages=read_stages(row.stages),
         )

@@ -11,7 +11,7 @@ from portal.approvals.closing import parties
 from portal.approvals.facts import plain
 from portal.approvals.kinds import subject_of
 from portal.approvals.models import Approval, State
-from portal.approvals.revising import answer_of, locked, take_facts
+from portal.approvals.revising import answer_of, keep_card, locked, take_facts
 from portal.core import clock
 from portal.core.errors import Conflict
 from portal.events.services import record
@@ -48,6 +48,8 @@ def resubmit(approval: Approval, *, actor: Actor, note: str = "") -> Approval:
     kind, subject = subject_of(approval.subject_kind, approval.subject_id)
     names = take_facts(approval, subject, plain(kind.facts(subject)))
     approval.state, approval.policies_at = State.WAITING, at
+    answer = answer_of(approval)
+    keep_card(approval, answer)
     record("approvals.resubmit", approval, actor=actor, reason=note.strip(), card=approval.card_hash, changed=names)
-    settling.restart(approval, answer_of(approval), actor=actor, at=at)
+    settling.restart(approval, answer, actor=actor, at=at)
     return approval

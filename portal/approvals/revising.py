@@ -9,6 +9,7 @@ from portal.approvals.facts import card_hash, changes, plain
 from portal.approvals.kinds import context_of, kind_named
 from portal.approvals.models import Approval, FrozenCard
 from portal.approvals.previews import route_of
+from portal.approvals.replaying import record_of
 from portal.approvals.routes import Allowed, Route
 from portal.core import clock
 from portal.core.errors import NotFound
@@ -38,9 +39,18 @@ def answer_of(approval: Approval) -> Route | Allowed:
     return route_of(approval.subject_kind, approval.facts, approval.context, approval.scope, approval.policies_at)
 
 
-def keep_card(approval: Approval) -> None:
-    """Keep what the hash of its card stands for."""
-    FrozenCard.objects.get_or_create(approval=approval, card_hash=approval.card_hash, defaults={"facts": approval.facts})
+def keep_card(approval: Approval, answer: Route | Allowed) -> None:
+    """Keep what the hash of this revision stands for, and what was answered to it."""
+    card = FrozenCard(
+        approval=approval,
+        revision=approval.revision,
+        card_hash=approval.card_hash,
+        facts=approval.facts,
+        context=approval.context,
+        policies_at=approval.policies_at,
+    )
+    card.record = record_of(card, answer)
+    card.save(force_insert=True)
 
 
 def take_facts(approval: Approval, subject: Any, facts: dict[str, Any]) -> list[str]:
@@ -50,13 +60,14 @@ def take_facts(approval: Approval, subject: Any, facts: dict[str, Any]) -> list[
     approval.context = known_of(approval.subject_kind, subject, approval.scope, approval.requester)
     approval.risk = approval.context["risk"]
     approval.revision += 1
-    keep_card(approval)
     return names
 
 
 def decide_anew(approval: Approval, subject: Any, facts: dict[str, Any], *, actor: Actor) -> None:
     """The facts are not what they were: votes void, and the route of the new facts by the policies of its day."""
     names = take_facts(approval, subject, facts)
-    told = settling.restart(approval, answer_of(approval), actor=actor, at=clock.now())
+    answer = answer_of(approval)
+    keep_card(approval, answer)
+    told = settling.restart(approval, answer, actor=actor, at=clock.now())
     record("approvals.change", approval, actor=actor, card=approval.card_hash, changed=names, void=len(told))
     notify(told, "approval_changed", target=approval, actor=actor)

@@ -82,7 +82,7 @@ def ask(
     if isinstance(answer, Allowed):
         approval.state, approval.settled_at = State.ALLOWED, at
     approval.save(force_insert=True)
-    keep_card(approval)
+    keep_card(approval, answer)
     record("approvals.ask", approval, actor=actor, outcome=approval.state, reason=approval.rule, card=approval.card_hash)
     if isinstance(answer, Route):
         settling.begin(approval, answer.stages, actor=actor, at=at)

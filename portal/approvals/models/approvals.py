@@ -104,14 +104,22 @@ class Approval(Base):
 
 
 class FrozenCard(Base):
-    """The facts of one card as it was decided on: what a vote's hash stands for, kept for good."""
+    """One revision of an approval as it was decided on, kept for good: what a vote's hash stands for.
+
+    `record` is the whole card as text (facts, what was known beside them, policies, stages): a replay writes it anew from
+    the other columns and the policies of `policies_at`, byte for byte. Empty for cards older than that.
+    """
 
     approval = models.ForeignKey(Approval, models.CASCADE, related_name="cards", db_index=False)
+    revision = models.PositiveSmallIntegerField(default=1)
     card_hash = models.CharField(max_length=64)
     facts = models.JSONField(default=dict)
+    context = models.JSONField(default=dict)
+    policies_at = models.DateTimeField(default=clock.now)
+    record = models.TextField(blank=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["approval", "card_hash"], name="one_card_per_hash"),)
+        constraints = (models.UniqueConstraint(fields=["approval", "revision"], name="one_card_per_revision"),)
 
     def __str__(self) -> str:
         return self.card_hash[:12]
