@@ -20,6 +20,8 @@ PORTAL_DEMO_PG_URL = env.text("PORTAL_DEMO_PG_URL", "")
 PORTAL_TEST_CLOCK = env.flag("PORTAL_TEST_CLOCK") and (DEBUG or PORTAL_DEMO)
 SECRET_KEY = env.text("SECRET_KEY")
 PORTAL_KEYS = env.items("PORTAL_KEYS")
+PORTAL_SEAL_KEYS = env.items("PORTAL_SEAL_KEYS")
+SEAL_ALARM_S = env.integer("SEAL_ALARM_S", 300)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "127.0.0.1,localhost")
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -212,6 +214,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "events.seal": {"task": "events.seal", "schedule": 5},
     "approvals.expire": {"task": "approvals.expire", "schedule": 60},
     "notices.sweep": {"task": "notices.sweep", "schedule": 30},
     "provisioning.sweep": {"task": "provisioning.sweep", "schedule": 5},

@@ -38,6 +38,7 @@ def start() -> None:
         DATABASE_OWNER_URL=postgres.url(TEMPLATE, "owner"),
         SECRET_KEY=secrets.token_hex(32),
         PORTAL_KEYS=f"k1:{key}",
+        PORTAL_SEAL_KEYS=f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
         PORTAL_HOME=str(home),
         TEST_RUN_PID=str(os.getpid()),
         OUTBOUND_ALLOW="127.0.0.0/8",

@@ -27,6 +27,7 @@ from portal.web.events import page_number
 
 ROWS = 50
 JOBS: dict[str, Any] = {
+    "events.seal": gettext_lazy("Seal events"),
     "approvals.expire": gettext_lazy("End or raise decisions that are overdue"),
     "provisioning.tell_ends": gettext_lazy("Tell of resources that end within a week"),
     "tenancy.sweep_reviews": gettext_lazy("Close access reviews whose day has passed, and remind of them"),

@@ -19,6 +19,7 @@ def portal_environment(home: Path, postgres: Postgres, valkey: Valkey, *, databa
         "BROKER_URL": valkey.url(),
         "SECRET_KEY": kept_secret(home / "secret-key"),
         "PORTAL_KEYS": kept_keys(home / "portal-keys"),
+        "PORTAL_SEAL_KEYS": kept_keys(home / "seal-keys"),
         "LAKE_URL": str(home / "lake"),
         "BLOB_URL": str(home / "blobs"),
         "PUBLIC_URL": public_url,
@@ -29,7 +30,10 @@ def portal_environment(home: Path, postgres: Postgres, valkey: Valkey, *, databa
 
 
 def kept_keys(path: Path) -> str:
-    """The portal's encryption keys, one made at the first call. Without this file no stored secret can be read again."""
+    """Keys of 32 bytes by their ids, one made at the first call.
+
+    Without `portal-keys` no stored secret can be read again; without `seal-keys` no further event can be sealed under that id.
+    """
     if not path.exists():
         write_private(path, f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}")
     return path.read_text(encoding="utf-8").strip()

@@ -99,6 +99,7 @@ UNSET = {
         "BROKER_URL",
         "SECRET_KEY",
         "PORTAL_KEYS",
+        "PORTAL_SEAL_KEYS",
         "PORTAL_HOME",
         "EMAIL_BACKEND",
         "DEBUG",
