@@ -8,7 +8,7 @@ from django.db.models.expressions import RawSQL
 
 from portal.core import clock
 from portal.core.fields import PathField
-from portal.core.models import new_id
+from portal.core.models import Base, new_id
 from portal.events.checkpoints import Checkpoint
 from portal.users.models import User
 
@@ -91,20 +91,19 @@ class SealKey(models.Model):
         return self.key_id
 
 
-class Seal(models.Model):
+class Seal(Base):
     """A batch of positions sealed as one Merkle tree, chained to the batch before it and signed.
 
     `upto_xid` and `upto_event` are its last event's; in its era nothing before them is left to seal. It has no era where it
     was made while the log moved in.
     """
 
-    number = models.BigIntegerField(primary_key=True)
+    number = models.BigIntegerField(unique=True)
     first = models.BigIntegerField()
     last = models.BigIntegerField(unique=True)
     root = models.BinaryField(max_length=32)
     previous = models.BinaryField(max_length=32)
     chained = models.BinaryField(max_length=32)
-    at = models.DateTimeField(default=clock.now)
     key = models.ForeignKey(SealKey, models.PROTECT, related_name="+", db_index=False)
     signature = models.BinaryField(max_length=64)
     era = models.ForeignKey(Era, models.PROTECT, null=True, related_name="+", db_index=False)
@@ -118,5 +117,5 @@ class Seal(models.Model):
     def checkpoint(self) -> Checkpoint:
         """What it states, as it was signed."""
         hashes = {name: bytes(getattr(self, name)) for name in ("root", "previous", "chained")}
-        at = self.at.astimezone(UTC).isoformat(timespec="microseconds")
+        at = self.created_at.astimezone(UTC).isoformat(timespec="microseconds")
         return Checkpoint(first=self.first, last=self.last, **hashes, at=at, key=self.key_id)

@@ -31,7 +31,7 @@ def proof_of(event: Event) -> dict[str, Any]:
 def evidence_of(subject: dict[str, Any], events: Iterable[Event]) -> dict[str, Any]:
     """Evidence of those events that are sealed, by their positions, about a subject that the caller describes."""
     placed = list(with_seals(Position.objects.filter(event_id__in=[event.pk for event in events])).order_by("position"))
-    seals = Seal.objects.in_bulk({position.seal_number for position in placed})
+    seals = Seal.objects.in_bulk({position.seal_number for position in placed}, field_name="number")
     leaves = {number: _leaves(seal) for number, seal in seals.items()}
     texts = _texts([position.event_id for position in placed])
     shown = [

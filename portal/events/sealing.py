@@ -124,7 +124,7 @@ def _sign(taken: list[Placed], last: Seal | None, era: Era | None) -> Seal:
         root=root,
         previous=previous,
         chained=checkpoints.chain(previous, root, first=first, last=end.position),
-        at=clock.now(),
+        created_at=clock.now(),
         key_id=key_id,
         era=era,
         upto_xid=Event.objects.values_list("xid", flat=True).get(pk=end.event_id),
