@@ -14,6 +14,7 @@ from portal.approvals.models import Approval
 from portal.catalogue.services import publish_offering
 from portal.clouds.models import Connection
 from portal.core import clock
+from portal.events.models import Event
 from portal.identity import imports, mapping, scim_tokens
 from portal.identity.models import DirectorySync, Leaving, ScimToken, Session, SyncState
 from portal.identity.service_accounts import create_service_account
@@ -85,6 +86,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "robot": account.pk,
         "plan": market.server.pk,
         "terms": publish(world.nordwind, "Be kind.", after=0, actor=erin).pk,
+        "events": Event.objects.filter(target_kind="order", target_id=str(order.pk)).first().pk,
         "notices": Notice.objects.filter(user=world.alice).first().pk,
         "profile/tokens": create_token(name="ci", expires=until, actor=alice)[0].pk,
         "profile/sessions": Session.objects.create(user=world.alice, key="hers", method="password").pk,

@@ -114,6 +114,14 @@ def events_visible_to(actor: Actor) -> Any:
     return events.filter(within | own) if own else events.filter(within)
 
 
+def event_visible_to(actor: Actor, pk: Any) -> Event:
+    """One event by its id; NotFound where she may not read it."""
+    event: Event | None = events_visible_to(actor).filter(pk=pk).first()
+    if event is None:
+        raise NotFound
+    return event
+
+
 def history_of(thing: Any) -> Any:
     """What happened to one thing that she was shown already, oldest first."""
     events = Event.objects.filter(target_kind=thing.kind(), target_id=str(thing.pk))

@@ -1,9 +1,10 @@
 """How far the log is sealed: in the order of transactions, since a transaction may commit long after later ones did."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import CharField, Func, Subquery
 
 from portal.events.models import Era, Seal
 
@@ -15,6 +16,7 @@ class Frontier(NamedTuple):
     event_id: UUID
 
 
+HERE = "(SELECT system_identifier::text FROM pg_control_system())"
 START = Frontier(-1, UUID(int=0))
 UNPLACED = "(SELECT p.position FROM events_position p WHERE p.event_id = e.id) IS NULL"
 """A look at the index for each event. Written as a join it would tempt the planner to read every position ever given."""
@@ -23,14 +25,24 @@ UNPLACED = "(SELECT p.position FROM events_position p WHERE p.event_id = e.id) I
 def cluster() -> str:
     """Which cluster of PostgreSQL this is: its own number, given when it was made."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT system_identifier::text FROM pg_control_system()")
+        cursor.execute(f"SELECT {HERE}")
         return str(cursor.fetchone()[0])
 
 
-def era_here() -> Era | None:
-    """The era of this cluster; None where the log came from another one and has not settled yet."""
-    era = Era.objects.order_by("-pk").first()
-    return era if era is not None and era.cluster == cluster() else None
+def last_seal() -> Seal | None:
+    """The newest seal, with its era, and with what `era_here` needs to know whether that is still the one."""
+    here = Func(template=HERE, output_field=CharField())
+    newest = Subquery(Era.objects.order_by("-pk").values("pk")[:1])
+    seals: Any = Seal.objects.select_related("era").annotate(here=here, newest_era=newest)
+    found: Seal | None = seals.order_by("-number").first()
+    return found
+
+
+def era_here(last: Any) -> Era | None:
+    """The era of this cluster, given the last seal; None where the log came from another one and has not settled yet."""
+    is_newest = last is not None and last.era is not None and last.era_id == last.newest_era
+    era: Era | None = last.era if is_newest else Era.objects.order_by("-pk").first()
+    return era if era is not None and era.cluster == (last.here if last else cluster()) else None
 
 
 def frontier_of(era: Era, last: Seal | None) -> Frontier:
@@ -38,11 +50,6 @@ def frontier_of(era: Era, last: Seal | None) -> Frontier:
     if last is not None and last.era_id == era.pk:
         return Frontier(last.upto_xid, last.upto_event)
     return Frontier(era.horizon, START.event_id)
-
-
-def last_seal() -> Seal | None:
-    """The newest seal."""
-    return Seal.objects.order_by("-number").first()
 
 
 def lowest_open() -> int:

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext as _
 
 from portal.core.errors import Conflict
 from portal.events import merkle
 from portal.events.canonical import canonical_sql
+from portal.events.frontier import last_seal
 from portal.events.keys import published_keys
 from portal.events.models import Event, Position, Seal
 
@@ -24,7 +26,7 @@ def proof_of(event: Event) -> dict[str, Any]:
     subject = {"kind": event.target_kind, "id": event.target_id, "label": event.target_label}
     evidence = evidence_of(subject, [event])
     if not evidence["events"]:
-        raise Conflict
+        raise Conflict(_("This event is not sealed yet. Come back in a moment."))
     return evidence
 
 
@@ -51,6 +53,13 @@ def evidence_of(subject: dict[str, Any], events: Iterable[Event]) -> dict[str, A
         "events": shown,
         "checkpoints": {str(number): seal.checkpoint.as_json(bytes(seal.signature)) for number, seal in seals.items()},
     }
+
+
+def published() -> dict[str, Any]:
+    """What an auditor keeps outside: every public key, and the newest checkpoint, which speaks of the whole log up to it."""
+    last = last_seal()
+    newest = {"number": last.number, **last.checkpoint.as_json(bytes(last.signature))} if last else None
+    return {"format": "concord-seals/1", "public_keys": published_keys(), "checkpoint": newest}
 
 
 def with_seals(positions: QuerySet[Position]) -> Any:

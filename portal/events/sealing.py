@@ -62,7 +62,8 @@ def seal_batch(after: Frontier, most: int) -> Batch:
     """One batch. `after` counts only while the log moves in from another cluster."""
     if not _is_alone():
         return Batch(0)
-    last, era = frontier.last_seal(), frontier.era_here()
+    last = frontier.last_seal()
+    era = frontier.era_here(last)
     if era is None:
         return _move_in(last, after, most)
     taken = _take(SETTLED, frontier.frontier_of(era, last), last, most)

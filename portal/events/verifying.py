@@ -207,7 +207,7 @@ def _check_end(last: Seal | None, trust: Trust) -> Broken | None:
         return Broken(Fault.KNOWN, end + 1, seal=min(lost))
     if stray := Position.objects.filter(position__gt=end).order_by("position").first():
         return Broken(Fault.STRAY, stray.position, stray.event_id)
-    if added := _added(last):
+    if added := _added():
         return Broken(Fault.ADDED, event_id=added)
     own = keys.own_keys()
     for key in SealKey.objects.filter(pk__in=own):
@@ -216,9 +216,10 @@ def _check_end(last: Seal | None, trust: Trust) -> Broken | None:
     return None
 
 
-def _added(last: Seal | None) -> UUID | None:
+def _added() -> UUID | None:
     """An event without a position where every event has had one for long; that of another cluster has come since the move."""
-    era = frontier.era_here()
+    last = frontier.last_seal()
+    era = frontier.era_here(last)
     if era is None:
         return None
     statement = f"""

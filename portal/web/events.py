@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.queries import events_visible_to
 from portal.events.filters import EventFilter
+from portal.events.queries import with_positions
 
 ROWS = 50
 
@@ -40,6 +41,16 @@ class EventTable(tables.Table):
         empty_values=(),
     )
     at = tables.TemplateColumn("{% load concord %}{% when record.at %}", verbose_name=_("When"), orderable=False)
+    position = tables.TemplateColumn(
+        "{% load concord i18n %}{% if record.position %}"
+        '<a class="text-nowrap" href="{% url "event-proof" record.pk %}" aria-label="'
+        "{% blocktranslate with place=record.position trimmed %}Take the proof of event {{ place }}{% endblocktranslate %}"
+        '">{% icon "shield-check" %}{{ record.position|number }}</a>'
+        '{% else %}<span class="quiet">{% translate "not yet" %}</span>{% endif %}',
+        verbose_name=_("Sealed"),
+        orderable=False,
+        empty_values=(),
+    )
     correlation_id = tables.TemplateColumn(
         '<a class="mono quiet text-nowrap" href="?q={{ record.correlation_id }}">{{ record.correlation_id }}</a>',
         verbose_name=_("Correlation"),
@@ -56,7 +67,7 @@ class EventTable(tables.Table):
 def events(request: HttpRequest) -> HttpResponse:
     """What she may read of the log, newest first."""
     chosen = EventFilter(request.GET, events_visible_to(request.actor))
-    table = EventTable(chosen.qs)
+    table = EventTable(with_positions(chosen.qs))
     tables.RequestConfig(request, paginate={"per_page": ROWS}).configure(table)
     return render(request, "events/events.html", {"filter": chosen, "table": table})
 

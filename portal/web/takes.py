@@ -176,11 +176,13 @@ TAKES: dict[str, Takes | Free] = {
     "directory": Takes("operate_platform", "operate_platform"),
     "directory-go-on": Takes("", "operate_platform"),
     "events": Free.EACH,
+    **dict.fromkeys(("event-proof", "seals", "seals-published", "seals-checker"), Takes("view_event")),
 }
 
 OF_THE_FRAME = frozenset(name for name, takes in TAKES.items() if takes is Free.FRAME)
 HANDED_OUT = frozenset(
-    {"export-download", "scope-shares-report", "import-template", "import-result", "review-report", "scope-terms-accepted"}
+    {"event-proof", "seals-published", "seals-checker"}
+    | {"export-download", "scope-shares-report", "import-template", "import-result", "review-report", "scope-terms-accepted"}
 )
 """Files: whoever looks as another person takes nothing home in her name."""
 
