@@ -45,7 +45,7 @@ class EventTable(tables.Table):
         "{% load concord i18n %}{% if record.position %}"
         '<a class="text-nowrap" href="{% url "event-proof" record.pk %}" aria-label="'
         "{% blocktranslate with place=record.position trimmed %}Take the proof of event {{ place }}{% endblocktranslate %}"
-        '">{% icon "shield-check" %}{{ record.position|number }}</a>'
+        '">{% icon "shield-check" %} {{ record.position|number }}</a>'
         '{% else %}<span class="quiet">{% translate "not yet" %}</span>{% endif %}',
         verbose_name=_("Sealed"),
         orderable=False,
