@@ -16,6 +16,10 @@ class Frontier(NamedTuple):
     event_id: UUID
 
 
+XMIN = "(SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
+"""The oldest transaction still open; everything below it has ended, and nothing can appear there any more."""
+XMAX = "(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint)"
+"""The first transaction that has not begun."""
 HERE = "(SELECT system_identifier::text FROM pg_control_system())"
 START = Frontier(-1, UUID(int=0))
 UNPLACED = "(SELECT p.position FROM events_position p WHERE p.event_id = e.id) IS NULL"
@@ -53,7 +57,7 @@ def frontier_of(era: Era, last: Seal | None) -> Frontier:
 
 
 def lowest_open() -> int:
-    """The oldest transaction still open; everything below it has ended, and nothing can appear there any more."""
+    """XMIN at this moment."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        cursor.execute(f"SELECT {XMIN}")
         return int(cursor.fetchone()[0])

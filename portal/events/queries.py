@@ -8,9 +8,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import OuterRef, Subquery
 
-from portal.events.frontier import START, UNPLACED, era_here, frontier_of, last_seal
+from portal.events.frontier import START, UNPLACED, XMAX, XMIN, era_here, frontier_of, last_seal
 from portal.events.models import Event, Position, Seal, SealKey
-from portal.events.sealing import XMAX, XMIN
 
 MOST_COUNTED = 100_000
 

@@ -13,13 +13,11 @@ from django.db import connection, transaction
 from portal.core import clock
 from portal.events import checkpoints, frontier, keys, merkle
 from portal.events.canonical import leaf_sql
-from portal.events.frontier import START, Frontier
+from portal.events.frontier import START, XMAX, XMIN, Frontier
 from portal.events.models import Era, Event, Seal
 
 MOST = 2**14
 BATCHES = 64
-XMIN = "(SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
-XMAX = "(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint)"
 SETTLED = f"e.xid < {XMIN}"
 SETTLED_OR_FROM_ELSEWHERE = f"(e.xid < {XMIN} OR e.xid >= {XMAX})"
 """No transaction of this cluster has come so far as the second: what is seen there came with a dump, committed long ago."""

@@ -13,7 +13,6 @@ from portal.events import checkpoints, frontier, keys, merkle
 from portal.events.canonical import canonical_sql
 from portal.events.models import Position, Seal, SealKey
 from portal.events.removals import Removal, last_removal
-from portal.events.sealing import XMAX
 
 ROWS = 2**14
 
@@ -224,7 +223,7 @@ def _added() -> UUID | None:
         return None
     statement = f"""
         SELECT e.id FROM events_event e
-        WHERE ((e.xid, e.id) <= (%s, %s) OR e.xid >= {XMAX})
+        WHERE ((e.xid, e.id) <= (%s, %s) OR e.xid >= {frontier.XMAX})
             AND NOT EXISTS (SELECT 1 FROM events_position p WHERE p.event_id = e.id)
         ORDER BY e.xid, e.id LIMIT 1
     """  # noqa: S608 - our own expression

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from portal.events import checkpoints, keys
 from portal.events.models import Event, Position, Seal
@@ -140,14 +141,14 @@ def test_positions_that_no_seal_speaks_of_are_named(log):
     assert broken() == f"position 10, event {log[9]}, {Fault.STRAY}"
 
 
-def test_an_event_put_into_the_past_is_named(log):
+@pytest.mark.parametrize("xid", ["xid", "xid + 1000000000"])
+def test_an_event_put_where_no_transaction_writes_is_named(log, xid):
+    """Into the past, or so far ahead that it would not be sealed for long: the role of the app can do both."""
     forged = uuid.uuid4()
-    names = [field.column for field in Event._meta.concrete_fields if field.column != "id"]
-    as_owner(
-        f"INSERT INTO events_event (id, {', '.join(names)}) SELECT %s, {', '.join(names)} FROM events_event WHERE id = %s",
-        forged,
-        log[3],
-    )
+    names = ", ".join(field.column for field in Event._meta.concrete_fields if field.column not in ("id", "xid"))
+    copy = f"SELECT %s, {xid}, {names} FROM events_event WHERE id = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO events_event (id, xid, {names}) {copy}", [forged, log[3]])
     seal()
     assert broken() == f"event {forged}, {Fault.ADDED}"
 
