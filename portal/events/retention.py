@@ -1,5 +1,6 @@
 """Remove old events by whole sealed batches: the seals stay, and that it was done is itself sealed first."""
 
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,8 +30,7 @@ class Old:
 
 def old_events(days: int) -> Old | None:
     """What `remove_old` would remove; None where no whole batch is old enough."""
-    if days < LEAST_DAYS:
-        raise Invalid(_("Events are kept for at least %(days)d days.") % {"days": LEAST_DAYS})
+    _check(days)
     before = clock.now() - timedelta(days=days)
     with connections["default"].cursor() as cursor:
         cursor.execute(
@@ -49,7 +49,8 @@ def remove_old(days: int, *, actor: Actor) -> int:
 
     What an earlier call recorded and did not carry out is carried out. Refused while the record cannot be sealed.
     """
-    seal()
+    _check(days)
+    seal(batches=sys.maxsize, waits=True)
     removal = last_removal(keys.public_keys())
     if removal is None or not Position.objects.filter(position__lte=removal.through).exists():
         old = old_events(days)
@@ -65,12 +66,17 @@ def remove_old(days: int, *, actor: Actor) -> int:
         return int(cursor.rowcount)
 
 
+def _check(days: int) -> None:
+    if days < LEAST_DAYS:
+        raise Invalid(_("Events are kept for at least %(days)d days.") % {"days": LEAST_DAYS})
+
+
 def _record(last: Seal, days: int, actor: Actor) -> Removal:
     """Write down and seal that everything up to this seal goes."""
     key_id, seed = keys.signing_key()
     removal = removal_of(last, clock.now() - timedelta(days=days), key_id, seed)
     event = record(ACTION, last, actor=actor, **removal.detail())
-    seal()
+    seal(batches=sys.maxsize, waits=True)
     if not Position.objects.filter(event_id=event.pk).exists():
         raise Refused(_("The record could not be sealed yet: a transaction is open. Nothing was removed; try again later."))
     return removal

@@ -40,14 +40,14 @@ class Placed(NamedTuple):
     leaf: bytes
 
 
-def seal(*, batches: int = BATCHES, most: int = MOST) -> int:
-    """Seal what can be sealed, batch by batch; how many events. Nothing while another sealer is at it.
+def seal(*, batches: int = BATCHES, most: int = MOST, waits: bool = False) -> int:
+    """Seal what can be sealed, batch by batch; how many events. While another sealer is at it nothing, or its turn is waited for.
 
     Each batch is a transaction of its own: one that is cut off leaves nothing, and the next sealer takes it up.
     """
     sealed, after = 0, START
     for _batch in range(batches):
-        batch = seal_batch(after, most)
+        batch = seal_batch(after, most, waits=waits)
         sealed += batch.count
         if batch.is_last:
             break
@@ -56,9 +56,9 @@ def seal(*, batches: int = BATCHES, most: int = MOST) -> int:
 
 
 @transaction.atomic
-def seal_batch(after: Frontier, most: int) -> Batch:
+def seal_batch(after: Frontier, most: int, *, waits: bool = False) -> Batch:
     """One batch. `after` counts only while the log moves in from another cluster."""
-    if not _is_alone():
+    if not _is_alone(waits):
         return Batch(0)
     last = frontier.last_seal()
     era = frontier.era_here(last)
@@ -86,9 +86,13 @@ def _move_in(last: Seal | None, after: Frontier, most: int) -> Batch:
     return Batch(len(taken))
 
 
-def _is_alone() -> bool:
+def _is_alone(waits: bool) -> bool:
+    """Whether this is the one sealer until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('events.seal', 0))")
+        if waits:
+            cursor.execute("SELECT true FROM pg_advisory_xact_lock(hashtextextended('events.seal', 0))")
+        else:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('events.seal', 0))")
         return bool(cursor.fetchone()[0])
 
 

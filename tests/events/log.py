@@ -11,7 +11,7 @@ from portal.events.models import Event
 from portal.events.services import event_of, record_all
 from tests.cast import World
 
-COPIED = [field.column for field in Event._meta.concrete_fields if field.column not in ("id", "action", "xid")]
+COPIED = [str(field.column) for field in Event._meta.concrete_fields if field.column not in ("id", "action", "xid")]
 
 
 def write(world: World, count: int = 1, **said: Any) -> list[Event]:

@@ -3,6 +3,7 @@
 import base64
 import secrets
 import signal
+from concurrent.futures import ThreadPoolExecutor, wait
 from multiprocessing import get_context
 from threading import Thread
 from typing import Any
@@ -197,6 +198,23 @@ def test_a_sealer_that_finds_another_at_work_leaves_it_alone(fresh_db, world):
         other.execute("SELECT pg_advisory_xact_lock(hashtextextended('events.seal', 0))")
         assert seal() == 0
     assert seal() == 1
+
+
+def test_a_sealer_that_is_told_to_waits_for_its_turn(fresh_db, world):
+    write(world)
+    with psycopg.connect(databases.url_of(fresh_db)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('events.seal', 0))")
+        sealed = pool.submit(seal_in_a_thread)
+        assert not wait([sealed], timeout=0.3).done
+        other.rollback()
+        assert sealed.result(timeout=30) == 1
+
+
+def seal_in_a_thread() -> int:
+    try:
+        return seal(waits=True)
+    finally:
+        connections.close_all()
 
 
 def seal_without_end() -> None:
