@@ -279,9 +279,11 @@ PORTAL_PROVIDERS: list[str] = [
 PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.tenancy.kinds.ProjectKind",
     "portal.tenancy.kinds.MembershipKind",
+    "portal.tenancy.kinds.QuotaKind",
     "portal.clouds.kinds.ConnectionKind",
     "portal.orders.kinds.OrderKind",
     "portal.leases.kinds.LeaseKind",
+    "portal.metering.kinds.BudgetKind",
 ]
 PORTAL_BELONGINGS: list[str] = [
     "portal.tenancy.belongings.ScopeBelongings",

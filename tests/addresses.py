@@ -20,16 +20,19 @@ from portal.identity.models import DirectorySync, Leaving, ScimToken, Session, S
 from portal.identity.service_accounts import create_service_account
 from portal.identity.tokens import create_token
 from portal.leases.models import Lease, LeaseOffer, LeaseState, Lender
+from portal.metering.models import Budget
+from portal.metering.raising import ask_budget
 from portal.metering.services import request_export, set_budget
 from portal.notices.models import Notice
 from portal.tenancy import asking
+from portal.tenancy.asking_more import ask_quota
 from portal.tenancy.custom_roles import create_role
 from portal.tenancy.invitations import invite
-from portal.tenancy.models import ReviewItem
+from portal.tenancy.models import Quota, ReviewItem
 from portal.tenancy.reviews import start_review
 from portal.tenancy.sharing import share
 from portal.tenancy.terms import publish
-from tests.cast import World, give, person
+from tests.cast import World, give, person, scope
 from tests.identity.upstream import oidc
 from tests.market import REGION, SERVER, Market, choose, connection
 
@@ -98,8 +101,10 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "user_pk": world.alice.pk,
         "assignment_pk": world.alice.assignments.get(role__key="member").pk,
         "tenant": world.retail.pk,
+        "lenders": lending(world.logistics).pk,
         "projects": world.web.pk,
         **asked_for(world, "alice", world.retail, world.fleet),
+        **asked_more(world, "alice", world.web),
         "key": "aws",
         "protocol": "oidc",
         "kind": "people",
@@ -135,7 +140,8 @@ def one_of_hers(market: Market) -> dict[str, Any]:
         "review-item": ReviewItem.objects.filter(review=review).first().pk,
         "service-accounts": robot.pk,
         "robot": robot.pk,
-        "tenant": world.other_tenant.pk,
+        "tenant": lending(world.other_tenant).pk,
+        "lenders": lending(scope("Beside", world.other)).pk,
         "projects": world.other_project.pk,
         "groups": group.pk,
         "roles": create_role(world.other, "Hers", ["view_scope"], actor=mallory).pk,
@@ -162,6 +168,22 @@ def asked_for(world: Any, name: str, tenant: Any, project: Any) -> dict[str, Any
     joining = asking.ask_to_join(project, viewer, reason="To look", actor=actor)
     waiting = Approval.objects.get(subject_id=str(wanted.pk))
     return {"project-asks": wanted.pk, "join-asks": joining.pk, "projects/asked": waiting.pk}
+
+
+def lending(tenant: Any) -> Any:
+    """The tenant, with a quota of which it can lend."""
+    Quota.objects.get_or_create(scope=tenant, dimension="servers", defaults={"limit": 100})
+    return tenant
+
+
+def asked_more(world: Any, name: str, scope: Any) -> dict[str, Any]:
+    """More quota and more budget in a place, that somebody asked for and that wait."""
+    actor = world.actor(name)
+    Quota.objects.get_or_create(scope=scope, dimension="servers", defaults={"limit": 100})
+    Budget.objects.get_or_create(scope=scope, defaults={"amount": 900, "currency": "EUR"})
+    quota = ask_quota(scope, "servers", 2, reason="To grow", actor=actor)
+    budget = ask_budget(scope, Decimal(10), reason="To grow", actor=actor)
+    return {"quota-asks": quota.pk, "budget-asks": budget.pk}
 
 
 def cloud_of_hers(market: Market) -> Connection:

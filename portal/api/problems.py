@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from portal.core.errors import Forbidden, Invalid, NotFound, PortalError
+from portal.core.errors import Forbidden, Invalid, NotFound, OverBudget, PortalError, QuotaExceeded
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,18 @@ def body_of(error: PortalError, request: Any) -> dict[str, Any]:
     extra = dict(error.extra)
     if (fields := extra.pop("fields", None)) is not None:
         extra["errors"] = flat(fields)
+    if isinstance(error, QuotaExceeded | OverBudget):
+        extra["ask"] = way_to_ask(error)
     return body(request, error.status, error.code, error.title, str(error.detail), extra)
+
+
+def way_to_ask(error: QuotaExceeded | OverBudget) -> dict[str, Any]:
+    """The call that asks for what is missing, to be sent with a reason and perhaps until when."""
+    missing = {"scope": error.extra["scope"], "amount": error.extra["missing"]}
+    if isinstance(error, OverBudget):
+        amount = Decimal(error.extra["missing"]).quantize(Decimal("0.0001"), ROUND_UP)
+        return {"method": "POST", "href": "/api/budget-asks/", "body": {**missing, "amount": f"{amount:f}"}}
+    return {"method": "POST", "href": "/api/quota-asks/", "body": {**missing, "dimension": error.extra["dimension"]}}
 
 
 def answer(request: Any, code: int, name: str, title: Any, detail: str, *, headers: Mapping[str, str]) -> Response:

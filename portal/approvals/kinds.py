@@ -25,7 +25,8 @@ class Kind:
     `name` is what `ask` is given, `label` what people read, `permission` what it takes to withdraw; empty
     where having asked is enough. `risk` is low, medium or high: an act of low risk may be approved by time running out
     where a policy says so, one of high risk asks for a sign-in a moment ago where it is decided from a mail.
-    What is `free` is allowed where no policy speaks of it. `asks` are the facts of its own that a policy may ask about.
+    What is `free` is allowed where no policy speaks of it. What has no page of its own is `listed` among what one asked for,
+    where it is followed and taken back. `asks` are the facts of its own that a policy may ask about.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Kind:
     permission: str = ""
     risk: str = Risk.LOW
     free: bool = False
+    listed: bool = False
     asks: Mapping[str, Asked] = MappingProxyType({})
 
     def load(self, subject_id: str) -> Any:

@@ -156,4 +156,4 @@ def state_of(
 
 def _state(budget: Budget, root: Scope, extra: Decimal, at: datetime) -> BudgetState:
     seen = outlook(budget.scope, root.zone, budget.currency, at=at)
-    return BudgetState(budget, seen, budget.amount, extra, budget.currency)
+    return BudgetState(budget, seen, budget.limit, extra, budget.currency)

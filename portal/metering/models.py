@@ -11,8 +11,11 @@ from portal.access.models import Scope
 from portal.core import clock
 from portal.core.fields import PathField, cost_field, quantity_field
 from portal.core.models import Base
+from portal.tenancy.models import AskState
+from portal.tenancy.spans import added
 from portal.users.models import User
 
+LARGEST_BUDGET = Decimal(10) ** 12
 LIFELINES = "lifelines"
 """The source of hours: what provisioning knows of the lives of resources."""
 
@@ -180,10 +183,14 @@ def usual_thresholds() -> list[int]:
 
 
 class Budget(Base):
-    """What a scope and all below it may cost in a month of the organization's calendar."""
+    """What a scope and all below it may cost in a month of the organization's calendar.
+
+    `amount` is what holds for good, `spans` what was added until a moment.
+    """
 
     scope = models.OneToOneField(Scope, models.CASCADE, related_name="budget")
     amount = models.DecimalField(max_digits=19, decimal_places=4)
+    spans: Any = models.JSONField(default=list)
     currency = models.CharField(max_length=3)
     thresholds: Any = ArrayField(models.PositiveSmallIntegerField(), default=usual_thresholds)
 
@@ -196,6 +203,44 @@ class Budget(Base):
 
     def __str__(self) -> str:
         return f"{self.scope}"
+
+    @property
+    def scope_path(self) -> str:
+        return str(self.scope.path)
+
+    @property
+    def limit(self) -> Decimal:
+        """What holds at this moment, with what was added for a time."""
+        amount: Decimal = self.amount
+        return amount + added(self.spans, clock.now())
+
+
+class BudgetAsk(Base):
+    """Somebody wants so much more a month at a scope, for good or until a moment."""
+
+    scope = models.ForeignKey(Scope, models.CASCADE, related_name="budget_asks")
+    amount = models.DecimalField(max_digits=19, decimal_places=4)
+    currency = models.CharField(max_length=3)
+    until = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField()
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="budget_asks")
+    state = models.CharField(max_length=10, choices=AskState.choices, default=AskState.WAITING)
+
+    objects = AccessManager()
+    scope_lookup = "scope"
+    view_permission = "view_cost"
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["asked_by", "scope"], condition=models.Q(state="waiting"), name="one_waiting_ask_per_budget"
+            ),
+            models.CheckConstraint(condition=models.Q(amount__gt=Decimal(0)), name="a_budget_ask_asks_for_something"),
+        )
+        indexes = (models.Index(fields=["scope", "until"], condition=models.Q(state="done"), name="budget_ask_by_scope"),)
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency} · {self.scope}"
 
     @property
     def scope_path(self) -> str:
@@ -222,13 +267,13 @@ class BudgetMonth(Base):
     @property
     def share(self) -> Decimal:
         """The forecast as a part of the amount: 1 is all of it."""
-        amount: Decimal = self.budget.amount
+        amount: Decimal = self.budget.limit
         return self.forecast / amount if amount else Decimal(bool(self.forecast))
 
     @property
     def left(self) -> Decimal:
         """What the month leaves of the budget; below zero when it passes it."""
-        left: Decimal = self.budget.amount - self.forecast
+        left: Decimal = self.budget.limit - self.forecast
         return left
 
     @property

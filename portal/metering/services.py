@@ -16,11 +16,9 @@ from portal.events.services import record
 from portal.metering import budgets, standings
 from portal.metering.budgets import BudgetState, OpenBelow
 from portal.metering.calendars import is_period, period_at
-from portal.metering.models import Budget, Export, ExportFormat, ExportState, usual_thresholds
+from portal.metering.models import LARGEST_BUDGET, Budget, Export, ExportFormat, ExportState, usual_thresholds
 from portal.metering.queries import budgets_above
 from portal.users.actor import Actor
-
-LARGEST_BUDGET = Decimal(10) ** 12
 
 
 @transaction.atomic

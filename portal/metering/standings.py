@@ -49,7 +49,7 @@ def _refresh(found: Mapping[UUID, Budget], outlooks: Mapping[UUID, Outlook], at:
 
 def _write(month: BudgetMonth, budget: Budget, seen: Outlook, at: datetime, anew: bool) -> None:
     month.accrued, month.per_hour, month.forecast, month.as_of = seen.accrued, seen.per_hour, seen.forecast, at
-    passed = [mark for mark in budget.thresholds if _has_passed(seen.accrued, budget.amount, mark)]
+    passed = [mark for mark in budget.thresholds if _has_passed(seen.accrued, budget.limit, mark)]
     month.told = [mark for mark in month.told if mark in passed or not anew]
     if news := set(passed) - set(month.told):
         month.told = sorted({*month.told, *passed})
@@ -63,7 +63,7 @@ def _has_passed(used: Decimal, amount: Decimal, mark: int) -> bool:
 def _tell(budget: Budget, seen: Outlook, percent: int) -> None:
     """Word to who may set it."""
     actor, people = Actor.system(), accounts_holding("manage_budgets", budget.scope).values()
-    used, limit = (f"{round_money(each, budget.currency):f} {budget.currency}" for each in (seen.accrued, budget.amount))
+    used, limit = (f"{round_money(each, budget.currency):f} {budget.currency}" for each in (seen.accrued, budget.limit))
     event = record("metering.pass_mark", budget, actor=actor, percent=percent, accrued=str(seen.accrued), period=seen.period)
     told = User.objects.filter(pk__in=set(people))
     notify(told, "budget_passed", target=budget, actor=actor, event=event, percent=percent, used=used, limit=limit)

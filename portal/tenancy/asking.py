@@ -5,6 +5,7 @@ somebody who is in the project sends her: a list of projects to join would tell 
 work on. The link opens for people of the same organization alone, and names the project and nothing in it.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,10 +18,12 @@ from portal.access.guard import scope_ids
 from portal.access.models import Role, Scope, ScopeKind, ScopeState
 from portal.access.queries import roles_in_force
 from portal.approvals import services as approvals
-from portal.approvals.models import Approval, Choice, Vote
+from portal.approvals.kinds import kinds
+from portal.approvals.models import Approval, Choice, State, Vote
 from portal.approvals.queries import approval_of
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
+from portal.core.models import Base
 from portal.events.services import record
 from portal.tenancy import asks
 from portal.tenancy.models import AskState, JoinAsk, ProjectAsk
@@ -33,13 +36,10 @@ MOST_WAITING = 10
 LONGEST_TEXT = 2000
 FURTHEST = timedelta(days=3660)
 LENGTHS = {"cost_centre": 40, "environment": 20, "data_class": 20}
-KINDS = (asks.PROJECT, asks.MEMBERSHIP)
-SAID: dict[Any, tuple[str, ...]] = {
-    ProjectAsk: ("purpose", "owner_id", "ends", "cost_centre", "environment", "data_class"),
-    JoinAsk: ("reason", "until"),
-}
+SAID_OF_PROJECT = ("purpose", "owner_id", "ends", "cost_centre", "environment", "data_class")
+SAID_OF_ROLE = ("reason", "until")
 """What makes an ask another one although it is for the same name, or the same role."""
-Ask = TypeVar("Ask", ProjectAsk, JoinAsk)
+Ask = TypeVar("Ask", bound=Base)
 
 
 def tenants_to_ask_in(actor: Actor) -> Any:
@@ -99,7 +99,7 @@ def ask_project(
     The same asked again while it waits is the same ask. Raises NotFound, Invalid, Conflict (a closed tenant, or it waits in
     other words), Refused (too much waits, or nobody could decide).
     """
-    _check_asks(actor)
+    check_asks(actor)
     tenant = tenant_to_ask_in(actor, tenant.pk)
     check_open(tenant)
     said = {"cost_centre": cost_centre, "environment": environment, "data_class": data_class}
@@ -109,8 +109,8 @@ def ask_project(
     _check_owner(owner, tenant)
     _check_day(ends)
     ask = ProjectAsk(tenant=tenant, name=name, slug=slug_of(name), owner=owner, ends=ends, asked_by=actor.user, **facts)
-    ask.purpose = _text("purpose", purpose)
-    if waiting := _waiting_like(ask, tenant=tenant, slug=ask.slug):
+    ask.purpose = clean_text("purpose", purpose)
+    if waiting := waiting_like(ask, SAID_OF_PROJECT, tenant=tenant, slug=ask.slug):
         return waiting
     if Scope.objects.filter(parent=tenant, slug=ask.slug).exists():
         raise Invalid(fields={"name": [_("This name is taken here.")]})
@@ -129,7 +129,7 @@ def ask_to_join(project: Scope, role: Role, *, reason: str, actor: Actor, until:
     Raises NotFound, Invalid, Conflict (a closed project, or it waits in other words), Refused (she may do all of it already
     for as long, too much waits, or nobody could decide).
     """
-    _check_asks(actor)
+    check_asks(actor)
     project = project_to_join(actor, project.pk)
     check_open(project)
     if role.scope_id is not None or role.key not in JOINABLE:
@@ -140,8 +140,8 @@ def ask_to_join(project: Scope, role: Role, *, reason: str, actor: Actor, until:
         raise Invalid(fields={"until": [_("Choose a later day.")]})
     if _holds_for_as_long(actor.user, role, project, until):
         raise Refused(_("You may do all that a %(role)s does there already, for as long.") % {"role": role})
-    ask = JoinAsk(project=project, role=role, reason=_text("reason", reason), until=until, asked_by=actor.user)
-    if waiting := _waiting_like(ask, project=project, role=role):
+    ask = JoinAsk(project=project, role=role, reason=clean_text("reason", reason), until=until, asked_by=actor.user)
+    if waiting := waiting_like(ask, SAID_OF_ROLE, project=project, role=role):
         return waiting
     ask.save(force_insert=True)
     record("tenancy.ask_to_join", ask, actor=actor, role=role.key, until=until)
@@ -155,7 +155,7 @@ def withdraw_ask(ask: ProjectAsk | JoinAsk, *, actor: Actor, reason: str = "") -
     """Take back what she asked for, while it waits; withdrawn already, nothing changes. NotFound for others' asks."""
     if ask.asked_by_id != actor.user.pk:
         raise NotFound
-    _check_asks(actor)
+    check_asks(actor)
     kind = asks.PROJECT if isinstance(ask, ProjectAsk) else asks.MEMBERSHIP
     approval = approval_of(kind, ask.pk)
     if approval is None:
@@ -184,16 +184,19 @@ def ask_of(rows: Any, pk: UUID | str) -> Any:
 
 
 def decisions_asked_by(actor: Actor) -> Any:
-    """Both as the decisions they wait for or had, newest first, each with `denial`: why it was denied."""
+    """What she asked for that has no page of its own, as the decisions it waits for or had, newest first.
+
+    Each with `denial`: why it was denied.
+    """
     denials = Vote.objects.filter(approval=OuterRef("pk"), choice=Choice.DENY, void=False).order_by("-created_at", "-id")
-    rows = Approval.objects.filter(requester=actor.user, subject_kind__in=KINDS)
+    rows = Approval.objects.filter(requester=actor.user, subject_kind__in=listed_kinds())
     rows = rows.annotate(denial=Subquery(denials.values("note")[:1]))
     return rows.select_related("scope").order_by("-created_at", "-id")
 
 
 def is_asked_by(approval: Approval, actor: Actor) -> bool:
     """Whether a decision is on something that she asked for here, so that she follows it and takes it back."""
-    return approval.subject_kind in KINDS and approval.requester_id == actor.user.pk and actor.narrowed_to is None
+    return approval.subject_kind in listed_kinds() and approval.requester_id == actor.user.pk and actor.narrowed_to is None
 
 
 def projects_made(approvals: list[Approval]) -> dict[str, UUID]:
@@ -205,11 +208,44 @@ def projects_made(approvals: list[Approval]) -> dict[str, UUID]:
     return found | {each.subject_id: each.scope_id for each in joined}
 
 
-def _check_asks(actor: Actor) -> None:
+def listed_kinds() -> dict[str, Any]:
+    """The kinds that are listed among what somebody asked for, with what people call them."""
+    return {name: kind.label for name, kind in kinds().items() if kind.listed}
+
+
+def check_asks(actor: Actor) -> None:
+    """Raise Forbidden where nobody can ask for anything in her name."""
     if actor.viewed_as_by:
         raise Forbidden(_("Looking as another person does not allow writing."))
     if actor.narrowed_to is not None:
         raise Forbidden(_("A narrowed token asks for nothing in a person's name."))
+
+
+def clean_text(field: str, text: str) -> str:
+    """What is said to who decides; Invalid where it says nothing, or too much."""
+    text = text.strip()
+    if not text or len(text) > LONGEST_TEXT or "\x00" in text:
+        raise Invalid(fields={field: [_("Say it in at most 2,000 characters; who decides reads it.")]})
+    return text
+
+
+def waiting_like(ask: Ask, said: Sequence[str], **where: Any) -> Ask | None:
+    """The same of hers that waits already, so that twice is once. Two at once of one person wait for each other.
+
+    Raises Conflict where it is the same in other words (`said` names them), and Refused where too much waits.
+    """
+    person = ask.asked_by_id  # type: ignore[attr-defined]
+    User.objects.select_for_update(no_key=True).get(pk=person)
+    rows: Any = type(ask)._default_manager
+    found: Ask | None = rows.filter(asked_by=person, state=AskState.WAITING, **where).first()
+    if found is not None:
+        if any(getattr(found, name) != getattr(ask, name) for name in said):
+            raise Conflict(_("You asked for this already, in other words. Take that back first, or wait for the decision."))
+        return found
+    count = Approval.objects.filter(requester=person, subject_kind__in=listed_kinds(), state=State.WAITING).count()
+    if count >= MOST_WAITING:
+        raise Refused(_("%(count)s things that you asked for wait already. Take some back first.") % {"count": count})
+    return None
 
 
 def _check_owner(owner: User, tenant: Scope) -> None:
@@ -228,21 +264,6 @@ def _check_day(ends: date) -> None:
         raise Invalid(fields={"ends": [_("Choose a later day, at most ten years from now.")]})
 
 
-def _waiting_like(ask: Ask, **where: Any) -> Ask | None:
-    """The same of hers that waits already, so that twice is once. Two at once of one person wait for each other."""
-    User.objects.select_for_update(no_key=True).get(pk=ask.asked_by_id)
-    waiting: dict[str, Any] = {"asked_by": ask.asked_by_id, "state": AskState.WAITING}
-    found: Ask | None = type(ask).objects.filter(**waiting, **where).first()
-    if found is not None:
-        if any(getattr(found, name) != getattr(ask, name) for name in SAID[type(ask)]):
-            raise Conflict(_("You asked for this already, in other words. Take that back first, or wait for the decision."))
-        return found
-    count = ProjectAsk.objects.filter(**waiting).count() + JoinAsk.objects.filter(**waiting).count()
-    if count >= MOST_WAITING:
-        raise Refused(_("%(count)s things that you asked for wait already. Take some back first.") % {"count": count})
-    return None
-
-
 def _holds_for_as_long(user: User, role: Role, project: Scope, until: datetime | None) -> bool:
     """Whether what she holds there lets her do all that the role does, and ends no earlier."""
     lasts = Q(expires=None) if until is None else Q(expires=None) | Q(expires__gte=until)
@@ -253,13 +274,6 @@ def _holds_for_as_long(user: User, role: Role, project: Scope, until: datetime |
 def _hers(rows: Any, actor: Actor) -> Any:
     found = rows.filter(asked_by=actor.user).order_by("-created_at", "-pk")
     return found.none() if actor.narrowed_to is not None else found
-
-
-def _text(field: str, text: str) -> str:
-    text = text.strip()
-    if not text or len(text) > LONGEST_TEXT or "\x00" in text:
-        raise Invalid(fields={field: [_("Say it in at most 2,000 characters; who decides reads it.")]})
-    return text
 
 
 def _short(field: str, text: str) -> str:

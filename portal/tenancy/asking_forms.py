@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Role, Scope
 from portal.approvals.models import Approval, State
-from portal.tenancy import asks
+from portal.tenancy.asking import listed_kinds
 from portal.tenancy.forms import PersonField, UntilField
 from portal.tenancy.models import JoinAsk, ProjectAsk
 
@@ -88,17 +88,16 @@ class EndForm(forms.Form):
 class AskedFilter(filters.FilterSet):  # type: ignore[misc]
     """What one asked for, by kind and how it was decided."""
 
-    kind = filters.ChoiceFilter(
-        field_name="subject_kind",
-        choices=((asks.PROJECT, _("Project")), (asks.MEMBERSHIP, _("Membership"))),
-        label=_("Kind"),
-        empty_label=_("any"),
-    )
+    kind = filters.ChoiceFilter(field_name="subject_kind", label=_("Kind"), empty_label=_("any"))
     state = filters.ChoiceFilter(choices=State.choices, label=_("State"), empty_label=_("any"))
 
     class Meta:
         model = Approval
         fields = ("kind", "state")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filters["kind"].extra["choices"] = list(listed_kinds().items())
 
 
 class ProjectAskFilter(filters.FilterSet):  # type: ignore[misc]

@@ -11,7 +11,7 @@ from portal.approvals.models import Approval
 from portal.approvals.queries import approval_of
 from portal.events.services import record
 from portal.notices.services import notify
-from portal.tenancy.models import AskState, JoinAsk, ProjectAsk, ProjectEnd
+from portal.tenancy.models import AskState, JoinAsk, ProjectAsk, ProjectEnd, QuotaAsk
 from portal.tenancy.queries import given_at
 from portal.tenancy.services import create_project
 from portal.users.actor import Actor, Auth
@@ -56,7 +56,7 @@ def let_in(ask: JoinAsk, *, actor: Actor) -> Assignment:
     return given
 
 
-def drop(ask: ProjectAsk | JoinAsk, outcome: str) -> None:
+def drop(ask: ProjectAsk | JoinAsk | QuotaAsk, outcome: str) -> None:
     """It was denied, withdrawn or not decided in time; nothing was held for it."""
     ask.state = AskState(outcome)
     ask.save(update_fields=["state"])

@@ -1,20 +1,23 @@
-"""A project, and a role in one, as governed acts: what the approval engine needs to know of them.
+"""A project, a role in one, and more quota, as governed acts: what the approval engine needs to know of them.
 
 Where no policy speaks of them an approver of the tenant or the project decides, and where there is none the admins above.
 """
 
+from types import MappingProxyType
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.models import Scope, ScopeState
+from portal.approvals.asked import Asked, Sort
 from portal.approvals.kinds import Kind
 from portal.approvals.models import Risk
 from portal.core import clock
 from portal.core.errors import Refused
-from portal.tenancy import asks
-from portal.tenancy.models import AskState, JoinAsk, ProjectAsk
+from portal.tenancy import asks, raising
+from portal.tenancy.models import AskState, JoinAsk, ProjectAsk, QuotaAsk
+from portal.tenancy.quotas import used_of
 from portal.users.actor import Actor
 
 
@@ -25,6 +28,7 @@ class ProjectKind(Kind):
 
     name = asks.PROJECT
     label = gettext_lazy("Project")
+    listed = True
 
     def load(self, subject_id: str) -> ProjectAsk | None:
         rows = ProjectAsk.objects.select_for_update(of=("self",)).select_related("tenant", "owner", "asked_by")
@@ -64,6 +68,7 @@ class MembershipKind(Kind):
 
     name = asks.MEMBERSHIP
     label = gettext_lazy("Membership")
+    listed = True
     risk = Risk.MEDIUM
 
     def load(self, subject_id: str) -> JoinAsk | None:
@@ -88,4 +93,55 @@ class MembershipKind(Kind):
         asks.let_in(subject, actor=actor)
 
     def drop(self, subject: JoinAsk, outcome: str, *, actor: Actor) -> None:
+        asks.drop(subject, outcome)
+
+
+class QuotaKind(Kind):
+    """More of a quota, for good or until a moment, or lent by another tenant."""
+
+    name = raising.QUOTA
+    label = gettext_lazy("Quota")
+    listed = True
+    asks = MappingProxyType(
+        {
+            "dimension": Asked(gettext_lazy("Of what"), Sort.TEXT),
+            "more": Asked(gettext_lazy("So much more"), Sort.NUMBER),
+            "limit_to": Asked(gettext_lazy("New limit"), Sort.NUMBER),
+            "used": Asked(gettext_lazy("Used now"), Sort.NUMBER),
+            "is_loan": Asked(gettext_lazy("Lent by another tenant"), Sort.TRUTH),
+            "for_good": Asked(gettext_lazy("Without an end"), Sort.TRUTH),
+        }
+    )
+
+    def load(self, subject_id: str) -> QuotaAsk | None:
+        rows = QuotaAsk.objects.select_for_update(of=("self",)).select_related("scope", "lender", "asked_by")
+        found: QuotaAsk | None = rows.filter(pk=subject_id).first()
+        return found
+
+    def facts(self, subject: QuotaAsk) -> dict[str, Any]:
+        quota = raising.quota_of(subject.scope, subject.dimension)
+        limit = quota.limit_at(clock.now()) if quota else 0
+        return {
+            "place": subject.scope.name,
+            "dimension": subject.dimension,
+            "more": subject.amount,
+            "limit_from": limit,
+            "limit_to": limit + subject.amount,
+            "lender": subject.lender.name if subject.lender else "",
+            "until": subject.until.date() if subject.until else None,
+            "reason": subject.reason,
+        }
+
+    def context(self, subject: QuotaAsk) -> dict[str, Any]:
+        used = used_of(subject.scope, subject.dimension)
+        return {"used": used, "is_loan": subject.lender is not None, "for_good": subject.until is None}
+
+    def still_valid(self, subject: QuotaAsk) -> bool:
+        raising.check(subject)
+        return subject.state == AskState.WAITING
+
+    def apply(self, subject: QuotaAsk, *, actor: Actor) -> None:
+        raising.raise_quota(subject, actor=actor)
+
+    def drop(self, subject: QuotaAsk, outcome: str, *, actor: Actor) -> None:
         asks.drop(subject, outcome)

@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Subquery, Sum
 from django.utils.translation import gettext as _
 
 from portal.access.models import Scope
+from portal.core import clock
 from portal.core.errors import QuotaExceeded
 from portal.tenancy.models import Hold, Quota
 
@@ -32,12 +33,12 @@ def place_holds(project: Scope, amounts: Mapping[str, int], *, key: str) -> None
 
     The same key again changes nothing. Amounts of zero are not held.
     """
-    wanted = {dimension: amount for dimension, amount in amounts.items() if amount}
+    wanted, now = {dimension: amount for dimension, amount in amounts.items() if amount}, clock.now()
     if not wanted or Hold.objects.filter(key=key).exists():
         return
     for quota in _locked(project, wanted):
-        used = _used(quota.scope, quota.dimension)
-        missing = used + wanted[quota.dimension] - quota.limit
+        used = used_of(quota.scope, quota.dimension)
+        missing = used + wanted[quota.dimension] - quota.limit_at(now)
         if missing > 0:
             raise QuotaExceeded(
                 _("%(missing)s %(dimension)s over the quota of %(scope)s. Ask for %(missing)s more, or order less.")
@@ -78,18 +79,20 @@ def room_in(scope: Scope) -> list[Room]:
     """Every quota that binds a scope, its own and those above, with what is used: root first."""
     held = Hold.objects.filter(scope__path__within=OuterRef("scope__path"), dimension=OuterRef("dimension"))
     total = Subquery(held.values("dimension").annotate(n=Sum("amount")).values("n"))
-    quotas = Quota.objects.filter(scope__path__above=scope.path).select_related("scope").annotate(used=total)
+    quotas, now = Quota.objects.filter(scope__path__above=scope.path).select_related("scope"), clock.now()
+    quotas = quotas.annotate(used=total)
     return [
-        Room(quota.scope, quota.dimension, int(quota.used or 0), quota.limit)
+        Room(quota.scope, quota.dimension, int(quota.used or 0), quota.limit_at(now))
         for quota in quotas.order_by("scope__path", "dimension")
     ]
+
+
+def used_of(scope: Scope, dimension: str) -> int:
+    """How much of a dimension is held at a scope and all below it."""
+    held = Hold.objects.filter(scope__path__within=scope.path, dimension=dimension)
+    return int(held.aggregate(n=Sum("amount"))["n"] or 0)
 
 
 def _locked(project: Scope, wanted: Iterable[str]) -> list[Quota]:
     rows = Quota.objects.filter(scope__path__above=project.path, dimension__in=list(wanted)).select_related("scope")
     return list(rows.select_for_update(of=("self",)).order_by("scope__path", "dimension"))
-
-
-def _used(scope: Scope, dimension: str) -> int:
-    held = Hold.objects.filter(scope__path__within=scope.path, dimension=dimension)
-    return int(held.aggregate(n=Sum("amount"))["n"] or 0)

@@ -13,7 +13,10 @@ FULL = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of bars. Widths are percent of the longer of limit and sum, as SVG wants them."""
+    """One row of bars. Widths are percent of the longer of limit and sum, as SVG wants them.
+
+    `more` is the address where more of it is asked for, where that can be.
+    """
 
     label: str
     used: Decimal
@@ -21,6 +24,7 @@ class Bar:
     limit: Decimal | None
     unit: str = ""
     digits: int = 0
+    more: str = ""
 
     @property
     def after(self) -> Decimal:

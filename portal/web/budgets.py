@@ -17,6 +17,7 @@ from portal.events.models import Event
 from portal.metering import queries, services
 from portal.metering.forms import BudgetForm
 from portal.metering.models import Budget
+from portal.metering.raising import running_at
 from portal.web.cost import bar_of
 from portal.web.months import name_of
 from portal.web.refusals import refuse
@@ -73,6 +74,7 @@ def show(request: HttpRequest, form: BudgetForm, found: Budget | None = None, *,
         "month": month,
         "month_name": name_of(month.period) if month else "",
         "bar": bar_of(month) if month else None,
+        "raised": running_at(found.scope) if found else [],
         "history": history_of(request, found.scope) if found else [],
         "may_set": holds(request.actor, "manage_budgets", found) if found else True,
     }

@@ -85,4 +85,4 @@ def main_of(standings: list[BudgetMonth], path: str) -> BudgetMonth | None:
 def bar_of(month: BudgetMonth) -> Bar:
     """What was spent and what is expected until the end of the month, of the budget."""
     ahead = month.forecast - month.accrued
-    return bar(month.budget.scope.name, month.accrued, ahead, month.budget.amount, month.budget.currency, digits=2)
+    return bar(month.budget.scope.name, month.accrued, ahead, month.budget.limit, month.budget.currency, digits=2)

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from portal.core.errors import PortalError
+from portal.web.room import way_to_ask
 
 PAGES = {403: "errors/403.html", 404: "errors/404.html", 409: "errors/409.html", 500: "errors/500.html"}
 SAID = {"HX-Retarget": "#says", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"}
@@ -15,6 +16,7 @@ SAID = {"HX-Retarget": "#says", "HX-Reswap": "innerHTML", "HX-Push-Url": "false"
 def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
     """The page of a PortalError; its detail is written for people, so it is shown."""
     context = {"title": error.title, "detail": error.detail, "changes": error.extra.get("changes"), "status": error.status}
+    context["more"] = way_to_ask(error)
     if {"permission", "kind", "id"} <= error.extra.keys():  # what the page `why` asks for
         context["about"] = error.extra
     return answer(request, error.status, context)

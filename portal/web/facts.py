@@ -14,9 +14,13 @@ from portal.clouds.labels import RUNGS
 from portal.clouds.schemas import CAPABILITIES
 from portal.core.schema import properties
 from portal.tenancy.asking_forms import DATA_CLASSES, ENVIRONMENTS
+from portal.web.room import DIMENSIONS
 
 LABELS: dict[str, Any] = {
     "action": gettext_lazy("What happens"),
+    "budget_from": gettext_lazy("Budget now"),
+    "budget_more": gettext_lazy("So much more a month"),
+    "budget_to": gettext_lazy("New budget"),
     "beneficiary": gettext_lazy("For whom"),
     "connection": gettext_lazy("Connection"),
     "cost_centre": gettext_lazy("Cost centre"),
@@ -24,12 +28,18 @@ LABELS: dict[str, Any] = {
     "cost_per_month": gettext_lazy("Cost a month"),
     "currency": gettext_lazy("Currency"),
     "endpoint": gettext_lazy("Endpoint"),
+    "dimension": gettext_lazy("Of what"),
     "ends": gettext_lazy("Last day"),
     "items": gettext_lazy("What"),
+    "lender": gettext_lazy("Lent by"),
+    "limit_from": gettext_lazy("Limit now"),
+    "limit_to": gettext_lazy("New limit"),
     "minutes": gettext_lazy("Minutes"),
+    "more": gettext_lazy("So much more"),
     "name": gettext_lazy("Name"),
     "offer": gettext_lazy("Cloud access"),
     "offering": gettext_lazy("Service"),
+    "place": gettext_lazy("For"),
     "plan": gettext_lazy("Plan"),
     "project": gettext_lazy("Project"),
     "project_data_class": gettext_lazy("Data class"),
@@ -45,6 +55,7 @@ LABELS: dict[str, Any] = {
     "until": gettext_lazy("Until"),
 }
 WORDS: dict[str, Mapping[str, Any]] = {
+    "dimension": DIMENSIONS,
     "project_data_class": dict(DATA_CLASSES),
     "project_environment": dict(ENVIRONMENTS),
     "rung": RUNGS,
@@ -53,7 +64,7 @@ DAYS = ("ends", "until")
 SAID = ("name", "region")
 ASIDE = ("currency", "items", "actions", "offerings")
 """Drawn elsewhere on the card, or said better by what is drawn."""
-AMOUNTS = ("cost_per_hour", "cost_per_month")
+AMOUNTS = ("budget_from", "budget_more", "budget_to", "cost_per_hour", "cost_per_month")
 
 
 @dataclass(frozen=True, slots=True)

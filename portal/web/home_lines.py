@@ -195,4 +195,4 @@ def _bar_of(standing: BudgetMonth) -> Bar:
     budget = standing.budget
     ahead = max(standing.forecast - standing.accrued, Decimal())
     label = _("%(scope)s, so far and by forecast") % {"scope": budget.scope}
-    return bar(label, standing.accrued, ahead, budget.amount, budget.currency, digits=2)
+    return bar(label, standing.accrued, ahead, budget.limit, budget.currency, digits=2)

@@ -26,7 +26,7 @@ from portal.users.actor import Actor
 from portal.web.bars import Bar
 from portal.web.catalogue import icon_of
 from portal.web.ordersheet import Sheet, sheet_for
-from portal.web.room import budget_bars, quota_bars, shortage
+from portal.web.room import budget_bars, quota_bars, shortage, way_to_ask
 from portal.web.shell import shell_of
 
 PARTS = {"quote": "catalogue/offering.html#quote", "order-form": "catalogue/offering.html#form"}
@@ -136,6 +136,7 @@ def show(
         "plans": plan_rows(version, sheet),
         "price": price_of(sheet, request.actor) if sheet else Price(),
         "refusal": refusal,
+        "more": way_to_ask(refusal),
         "earlier": earlier,
     }
     part = PARTS.get(request.htmx.target or "", "") if sheet and status == 200 else ""

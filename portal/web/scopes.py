@@ -15,6 +15,7 @@ from portal.access.guard import holds, permissions_of, scope_ids
 from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.access.queries import events_visible_to, people_of, scope_for, scopes_with_people
 from portal.identity.people import manages_people_in
+from portal.tenancy.asking_more import running_at
 from portal.tenancy.forms import HandOverForm, QuotaForm, RenameForm, RoleForm, ScopeForm
 from portal.tenancy.owning import may_hand_over
 from portal.tenancy.queries import still_in
@@ -24,7 +25,7 @@ from portal.users.actor import Actor
 from portal.web.asking import facts_of_project
 from portal.web.effects import Shown
 from portal.web.events import page_number
-from portal.web.room import quota_bars
+from portal.web.room import dimension_word, quota_bars
 
 ROWS = 50
 MOST_NAMED = 5
@@ -74,6 +75,7 @@ def show(
         "opened": list(refused),
         "effect": effect,
         "bars": quota_bars((room, 0) for room in room_in(found)),
+        "raised": [(ask, dimension_word(ask.dimension)) for ask in running_at(found)],
         "seen": scope_ids(actor, "view_scope"),
         "more": more_of(actor, found),
         "left": left[:MOST_NAMED],

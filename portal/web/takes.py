@@ -114,6 +114,7 @@ TAKES: dict[str, Takes | Free] = {
     "scope-owner": Takes("", SCOPES),
     "scope-end": Takes("manage_projects", "manage_projects"),
     **dict.fromkeys(("project-ask", "project-join"), Free.EACH),
+    **dict.fromkeys(("quota-more", "budget-more"), Free.EACH),  # a place that binds her
     **dict.fromkeys(("asks", "ask-withdraw"), Free.OWN),
     "scope-shares": Takes("share_resource", "share_resource"),
     "scope-share-end": Takes("", "share_resource"),

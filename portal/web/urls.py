@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from portal.web import (
     asking,
+    asking_more,
     budgets,
     catalogue,
     choices,
@@ -156,6 +157,8 @@ urlpatterns = [
     path("groups/<uuid:pk>/delete/", groups.delete, name="group-delete"),
     path("scopes/<uuid:pk>/end/", asking.end, name="scope-end"),
     path("projects/ask/", asking.ask_project, name="project-ask"),
+    path("scopes/<uuid:pk>/quotas/more/", asking_more.quota_more, name="quota-more"),
+    path("scopes/<uuid:pk>/budget/more/", asking_more.budget_more, name="budget-more"),
     path("projects/asked/", asking.asked, name="asks"),
     path("projects/asked/<uuid:pk>/withdraw/", asking.withdraw, name="ask-withdraw"),
     path("projects/<uuid:pk>/join/", asking.join, name="project-join"),

@@ -18,6 +18,7 @@ from portal.tenancy.custom_roles import create_role, edition_of
 from portal.tenancy.models import ReviewItem
 from portal.tenancy.reviews import start_review
 from portal.tenancy.sharing import share
+from tests.addresses import asked_more
 from tests.api.test_asks import asked_for, invited, joining
 from tests.identity.upstream import oidc as provider_of
 
@@ -58,6 +59,7 @@ def things(market, world):
         "invitation": invited(world).pk,
         "project-ask": asked_for(world).pk,
         "join-ask": joining(world).pk,
+        **{name.removesuffix("s"): pk for name, pk in asked_more(world, "alice", world.web).items()},
     }
 
 
@@ -91,6 +93,8 @@ READS = [
     ("invitations/{invitation}/", {"erin"}),
     ("project-asks/{project-ask}/", {"alice"}),
     ("join-asks/{join-ask}/", {"alice"}),
+    ("quota-asks/{quota-ask}/", {"alice"}),
+    ("budget-asks/{budget-ask}/", {"alice"}),
 ]
 ACTS = [
     ("POST", "offerings/{offering}/quote/", "quote", ALL, 200),
@@ -145,6 +149,8 @@ ACTS = [
     ("POST", "invitations/{invitation}/revoke/", "nothing", {"erin"}, 200),
     ("POST", "project-asks/{project-ask}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "join-asks/{join-ask}/withdraw/", "nothing", {"alice"}, 200),
+    ("POST", "quota-asks/{quota-ask}/withdraw/", "nothing", {"alice"}, 200),
+    ("POST", "budget-asks/{budget-ask}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
 ]
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
@@ -252,7 +258,7 @@ def test_each_role_can_do_what_it_may_and_no_more(caller, market, things, method
 LISTS = ["scopes/", "offerings/", "orders/", "approvals/", "resources/", "resources/unmanaged/", "connections/"]
 LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/", "service-accounts/"]
 LISTS += ["leases/", "lease-offers/"]
-LISTS += ["invitations/", "project-asks/", "join-asks/"]
+LISTS += ["invitations/", "project-asks/", "join-asks/", "quota-asks/", "budget-asks/"]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -19,7 +19,7 @@ from portal.orders.models import Order
 from portal.provisioning.models import Resource
 from portal.tenancy.models import Acceptance
 from portal.urls import urlpatterns
-from tests.addresses import WEEK, asked_for, one_of_each
+from tests.addresses import WEEK, asked_for, asked_more, one_of_each
 from tests.cast import person
 
 DENIED = (403, 404)
@@ -60,7 +60,9 @@ def test_each_line_is_true(market, world, caller):
     role = Role.objects.create(key="probe", name="Probe", permissions=["view_scope"])
     probe = world.people["probe"] = person("probe")
     Assignment.objects.create(user=probe, role=role, scope=world.nordwind)
-    asked = asked_for(world, "probe", world.retail, world.web)  # while she may not do all of it yet
+    asked = asked_for(world, "probe", world.retail, world.web) | asked_more(
+        world, "probe", world.web
+    )  # while she may not do all of it yet
     Role.objects.filter(pk=role.pk).update(permissions=sorted(PERMISSIONS))
     Acceptance.objects.create(user=probe, terms_id=things["terms"])
     program, sent, wrong, tried = caller("probe"), bodies(market, things), [], set()
@@ -148,6 +150,10 @@ def bodies(market, things):
         "invitations_create": {"scope": scope, "addresses": ["yan@example.org"], "role": viewer},
         "project_asks_create": {"tenant": str(things["tenant"]), "name": "New", "purpose": "To try", "ends": week[:10]},
         "join_asks_create": {"project": scope, "role": "viewer", "reason": "To look"},
+        "quota_asks_create": {"scope": scope, "dimension": "servers", "amount": 2, "reason": "To grow"},
+        "budget_asks_create": {"scope": str(things["organization"]), "amount": "10", "reason": "To grow"},
+        "quota_asks_withdraw": {"reason": "No more"},
+        "budget_asks_withdraw": {"reason": "No more"},
         "project_asks_withdraw": {"reason": "No more"},
         "join_asks_withdraw": {"reason": "No more"},
         "assignments_create": {"person": "dave", "role": viewer, "expires": week},

@@ -53,6 +53,8 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "invitations_create": False,
         "project_asks_create": False,
         "join_asks_create": False,
+        "quota_asks_create": False,
+        "budget_asks_create": False,
         "identity_providers_create": False,
         "connections_create": False,
         "exports_create": False,

@@ -3,6 +3,7 @@
 import re
 import uuid
 from copy import deepcopy
+from datetime import timedelta
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from django.db import transaction
 
 from portal.access.models import Assignment, Role
 from portal.api.schema import document
+from portal.core import clock
 from portal.events.models import Event
 from portal.tenancy.models import Acceptance
 from tests.addresses import never_were, one_of_each, one_of_hers
@@ -30,6 +32,7 @@ NAMES = {
     "group": "groups",
     "role": "roles",
     "offer": "lease-offers",
+    "lender": "lenders",
     "service_account": "robot",
     "id": "scopes",
 }
@@ -137,6 +140,11 @@ def own_bodies(market, hers):
     return {
         **sent,
         ("orders_create", "resource"): {**sent["orders_create"], "items": [{"action": "terminate"}]},
+        ("quota_asks_create", "lender"): {
+            **sent["quota_asks_create"],
+            "scope": str(hers["tenant"]),
+            "until": (clock.now() + timedelta(days=7)).isoformat(),
+        },
         ("assignments_create", "role"): {**sent["assignments_create"], "person": person},
         "people_leave": {"reason": "She leaves.", "heirs": {"default": "mallory"}},
     }

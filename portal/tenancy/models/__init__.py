@@ -2,7 +2,7 @@
 
 from portal.tenancy.models.asks import AskState, JoinAsk, ProjectAsk, ProjectEnd
 from portal.tenancy.models.invitations import Invitation, InvitationMail, InvitationState, standing
-from portal.tenancy.models.quotas import Hold, Quota
+from portal.tenancy.models.quotas import Hold, Quota, QuotaAsk
 from portal.tenancy.models.reviews import Review, ReviewItem, Verdict
 from portal.tenancy.models.terms import Acceptance, Terms
 
@@ -17,6 +17,7 @@ __all__ = [
     "ProjectAsk",
     "ProjectEnd",
     "Quota",
+    "QuotaAsk",
     "Review",
     "ReviewItem",
     "Terms",
