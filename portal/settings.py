@@ -280,6 +280,7 @@ PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.tenancy.kinds.ProjectKind",
     "portal.tenancy.kinds.MembershipKind",
     "portal.tenancy.kinds.QuotaKind",
+    "portal.tenancy.kinds.BreakGlassKind",
     "portal.clouds.kinds.ConnectionKind",
     "portal.orders.kinds.OrderKind",
     "portal.leases.kinds.LeaseKind",

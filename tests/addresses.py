@@ -28,7 +28,7 @@ from portal.tenancy import asking
 from portal.tenancy.asking_more import ask_quota
 from portal.tenancy.custom_roles import create_role
 from portal.tenancy.invitations import invite
-from portal.tenancy.models import Quota, ReviewItem
+from portal.tenancy.models import BreakGlass, Quota, ReviewItem
 from portal.tenancy.reviews import start_review
 from portal.tenancy.sharing import share
 from portal.tenancy.terms import publish
@@ -183,7 +183,14 @@ def asked_more(world: Any, name: str, scope: Any) -> dict[str, Any]:
     Budget.objects.get_or_create(scope=scope, defaults={"amount": 900, "currency": "EUR"})
     quota = ask_quota(scope, "servers", 2, reason="To grow", actor=actor)
     budget = ask_budget(scope, Decimal(10), reason="To grow", actor=actor)
-    return {"quota-asks": quota.pk, "budget-asks": budget.pk}
+    taken = BreakGlass.objects.create(
+        user=world.people[name],
+        scope=scope,
+        role=Role.objects.get(key="operator", scope=None),
+        reason="A fire",
+        expires=clock.now() + timedelta(hours=1),
+    )
+    return {"quota-asks": quota.pk, "budget-asks": budget.pk, "break-glass": taken.pk}
 
 
 def cloud_of_hers(market: Market) -> Connection:

@@ -28,6 +28,7 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("join_asks_list", "join_asks_create", "join_asks_read", "join_asks_withdraw"), Free.OWN),
     **dict.fromkeys(("quota_asks_list", "quota_asks_create", "quota_asks_read", "quota_asks_withdraw"), Free.OWN),
     **dict.fromkeys(("budget_asks_list", "budget_asks_create", "budget_asks_read", "budget_asks_withdraw"), Free.OWN),
+    **dict.fromkeys(("break_glass_list", "break_glass_create", "break_glass_read", "break_glass_end"), Free.OWN),
     # Lists, cut to what the caller may see
     **dict.fromkeys(("scopes_list", "offerings_list", "orders_list", "approvals_list", "approvals_inbox"), Free.EACH),
     **dict.fromkeys(("resources_list", "resources_unmanaged", "connections_list", "providers_list"), Free.EACH),

@@ -97,6 +97,8 @@ def who_text(who: Who, place: Any) -> str:
         return str(Group.objects.filter(pk=UUID(who.group)).first() or _("A group that is gone"))
     if who.pick == "admins":
         return _("Admins of %(scope)s") % {"scope": place}
+    if who.pick == "voters":
+        return _("Whoever may decide in %(scope)s") % {"scope": place}
     if who.pick == "owner":
         return _("Owner of %(scope)s") % {"scope": place}
     return _("%(role)s of %(scope)s") % {"role": _role_name(who.role), "scope": place}

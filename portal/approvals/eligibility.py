@@ -142,6 +142,8 @@ def _picked(who: Who, place: Scope | None, hands: Hands) -> Accounts:
         return {}
     if who.pick == "role":
         return _accounts(_assigned(place, hands, role__key=who.role))
+    if who.pick == "voters":
+        return _accounts(_assigned(place, hands, role__permissions__contains=["vote"]))
     if who.pick == "admins":
         return _accounts(_assigned(place, hands, role__permissions__contains=[ADMIN]))
     return _accounts(Q(pk=place.owner_id))

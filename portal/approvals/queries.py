@@ -154,6 +154,7 @@ def _seated(actor: Actor) -> Any:
     seats |= Q(who__pick="owner", place__owner=actor.user)
     seats |= Q(who__pick="group") & Exists(groups.filter(word=OuterRef("group_named")))
     seats |= Q(who__pick="groups") & Exists(groups.filter(_is_among(F("word"), OuterRef("groups_named"))))
+    seats |= Q(who__pick="voters") & Exists(held.filter(role__permissions__contains=["vote"]))
     seats |= Q(who__pick="admins") & Exists(held.filter(role__permissions__contains=[ADMIN]))
     return seats | Q(who__pick="role") & Exists(held.filter(role__key=OuterRef("role_named")))
 

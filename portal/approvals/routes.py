@@ -15,7 +15,7 @@ from uuid import UUID
 Facts = Mapping[str, Any]
 Test = Callable[[Any, Any], bool]
 
-PICKS = ("role", "admins", "group", "groups", "named", "owner")
+PICKS = ("role", "admins", "voters", "group", "groups", "named", "owner")
 SCOPES = ("scope", "tenant", "organization")
 MODES = ("any", "all", "quorum", "each")
 TIMEOUTS = ("expire", "deny", "escalate", "approve")
@@ -34,7 +34,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who decides: those with a role, the admins, a group, each of several groups, named people, or the scope's owner.
+    """Who decides: those with a role, the admins, whoever may decide there, a group, each of several groups, named people, or the scope's owner.
 
     `at` says of which scope: the one asked for, its nearest tenant, its organization, or one named by its id.
     """

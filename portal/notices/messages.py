@@ -138,6 +138,26 @@ MESSAGES: Mapping[str, Message] = {
             "close it, or move the day."
         ),
     ),
+    "glass_broken": Message(
+        _("Somebody took a role in an emergency"),
+        _("A role was taken in an emergency: %(role)s in %(scope)s"),
+        _(
+            "It holds until %(date)s. The reason given: %(note)s Two people review it; if it is wrong, deny it, and it ends at once."
+        ),
+        always=True,
+    ),
+    "glass_wrong": Message(
+        _("A role taken in an emergency was found wrong"),
+        _("%(label)s was found wrong by review"),
+        _("The role %(role)s in %(scope)s has ended. What was done with it stands in the events."),
+        always=True,
+    ),
+    "glass_unreviewed": Message(
+        _("Nobody reviewed a role taken in an emergency"),
+        _("%(label)s was not reviewed in time"),
+        _("The role %(role)s in %(scope)s has ended, but two people should have looked at it. Its events are still there."),
+        always=True,
+    ),
     "invitation_accepted": Message(
         _("An invitation of mine was accepted"),
         _("%(person)s accepted your invitation to %(label)s"),

@@ -138,7 +138,7 @@ def ask_to_join(project: Scope, role: Role, *, reason: str, actor: Actor, until:
         raise Forbidden(_("A service account is given roles by an admin."))
     if until is not None and until <= clock.now():
         raise Invalid(fields={"until": [_("Choose a later day.")]})
-    if _holds_for_as_long(actor.user, role, project, until):
+    if holds_for_as_long(actor.user, role, project, until):
         raise Refused(_("You may do all that a %(role)s does there already, for as long.") % {"role": role})
     ask = JoinAsk(project=project, role=role, reason=clean_text("reason", reason), until=until, asked_by=actor.user)
     if waiting := waiting_like(ask, SAID_OF_ROLE, project=project, role=role):
@@ -264,7 +264,7 @@ def _check_day(ends: date) -> None:
         raise Invalid(fields={"ends": [_("Choose a later day, at most ten years from now.")]})
 
 
-def _holds_for_as_long(user: User, role: Role, project: Scope, until: datetime | None) -> bool:
+def holds_for_as_long(user: User, role: Role, project: Scope, until: datetime | None) -> bool:
     """Whether what she holds there lets her do all that the role does, and ends no earlier."""
     lasts = Q(expires=None) if until is None else Q(expires=None) | Q(expires__gte=until)
     lasting = roles_in_force(user).filter(lasts, scope__path__above=project.path)

@@ -13,10 +13,11 @@ from portal.access.models import Scope, ScopeState
 from portal.approvals.asked import Asked, Sort
 from portal.approvals.kinds import Kind
 from portal.approvals.models import Risk
+from portal.approvals.routes import StagePlan, Who
 from portal.core import clock
 from portal.core.errors import Refused
-from portal.tenancy import asks, raising
-from portal.tenancy.models import AskState, JoinAsk, ProjectAsk, QuotaAsk
+from portal.tenancy import asks, glass, raising
+from portal.tenancy.models import AskState, BreakGlass, Finding, JoinAsk, ProjectAsk, QuotaAsk
 from portal.tenancy.quotas import used_of
 from portal.users.actor import Actor
 
@@ -145,3 +146,47 @@ class QuotaKind(Kind):
 
     def drop(self, subject: QuotaAsk, outcome: str, *, actor: Actor) -> None:
         asks.drop(subject, outcome)
+
+
+class BreakGlassKind(Kind):
+    """A role that was taken at once: what is decided afterwards is whether it was right. Always by two other people.
+
+    Time running out confirms nothing; it is said that nobody looked.
+    """
+
+    name = glass.BREAK_GLASS
+    label = gettext_lazy("Break-glass")
+    risk = Risk.HIGH
+    house = (StagePlan(Who("voters"), mode="quorum", needed=glass.REVIEWERS, again=True),)
+    asks = MappingProxyType(
+        {
+            "role_key": Asked(gettext_lazy("Role taken"), Sort.TEXT),
+            "hours": Asked(gettext_lazy("Hours"), Sort.NUMBER),
+        }
+    )
+
+    def load(self, subject_id: str) -> BreakGlass | None:
+        rows = BreakGlass.objects.select_for_update(of=("self",)).select_related("scope", "role", "user")
+        found: BreakGlass | None = rows.filter(pk=subject_id).first()
+        return found
+
+    def facts(self, subject: BreakGlass) -> dict[str, Any]:
+        return {
+            "role": subject.role.name,
+            "hours": -(-int((subject.expires - subject.created_at).total_seconds()) // 3600),
+            "reason": subject.reason,
+        }
+
+    def context(self, subject: BreakGlass) -> dict[str, Any]:
+        return {"role_key": subject.role.key}
+
+    def still_valid(self, subject: BreakGlass) -> bool:
+        return bool(subject.finding == Finding.WAITING)
+
+    def apply(self, subject: BreakGlass, *, actor: Actor) -> None:
+        glass.find(subject, Finding.CONFIRMED, actor=actor)
+
+    def drop(self, subject: BreakGlass, outcome: str, *, actor: Actor) -> None:
+        if outcome == "withdrawn":
+            raise Refused(_("What was done in an emergency is reviewed; it is not taken back."))
+        glass.find(subject, Finding.WRONG if outcome == "denied" else Finding.UNREVIEWED, actor=actor)

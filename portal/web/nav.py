@@ -50,7 +50,7 @@ NAV = [
         "view_scope",
         (
             *("scope", "group", "quota", "service-accounts", "serviceaccount", "invitations"),
-            *("import", "imports", "person", "leaving", "leavings", "project", "asks"),
+            *("import", "imports", "person", "leaving", "leavings", "project", "asks", "break-glass"),
         ),
         _("Projects"),
     ),

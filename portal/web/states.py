@@ -165,7 +165,14 @@ LEASE = {
     "failed": Look("fail", "alert-triangle", _("Failed")),
 }
 
+FINDING = {
+    "waiting": Look("wait", "clock", _("Waits for review")),
+    "confirmed": Look("ok", "check", _("Confirmed")),
+    "wrong": Look("fail", "x", _("Found wrong")),
+    "unreviewed": Look("fail", "alert-triangle", _("Nobody reviewed it")),
+}
 STATES: dict[str, dict[str, Look]] = {
+    "finding": FINDING,
     "resource": RESOURCE,
     "order": ORDER,
     "approval": APPROVAL,

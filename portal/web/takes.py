@@ -115,7 +115,8 @@ TAKES: dict[str, Takes | Free] = {
     "scope-end": Takes("manage_projects", "manage_projects"),
     **dict.fromkeys(("project-ask", "project-join"), Free.EACH),
     **dict.fromkeys(("quota-more", "budget-more"), Free.EACH),  # a place that binds her
-    **dict.fromkeys(("asks", "ask-withdraw"), Free.OWN),
+    **dict.fromkeys(("asks", "ask-withdraw", "break-glass-end"), Free.OWN),
+    "break-glass": Free.EACH,  # who holds anything in the organization
     "scope-shares": Takes("share_resource", "share_resource"),
     "scope-share-end": Takes("", "share_resource"),
     "scope-shares-report": Takes("share_resource"),

@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from portal.web import (
     asking,
     asking_more,
+    break_glass,
     budgets,
     catalogue,
     choices,
@@ -156,6 +157,8 @@ urlpatterns = [
     path("groups/<uuid:pk>/rename/", groups.rename, name="group-rename"),
     path("groups/<uuid:pk>/delete/", groups.delete, name="group-delete"),
     path("scopes/<uuid:pk>/end/", asking.end, name="scope-end"),
+    path("break-glass/", break_glass.break_glass, name="break-glass"),
+    path("break-glass/<uuid:pk>/end/", break_glass.end, name="break-glass-end"),
     path("projects/ask/", asking.ask_project, name="project-ask"),
     path("scopes/<uuid:pk>/quotas/more/", asking_more.quota_more, name="quota-more"),
     path("scopes/<uuid:pk>/budget/more/", asking_more.budget_more, name="budget-more"),

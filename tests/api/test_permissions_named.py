@@ -152,6 +152,7 @@ def bodies(market, things):
         "join_asks_create": {"project": scope, "role": "viewer", "reason": "To look"},
         "quota_asks_create": {"scope": scope, "dimension": "servers", "amount": 2, "reason": "To grow"},
         "budget_asks_create": {"scope": str(things["organization"]), "amount": "10", "reason": "To grow"},
+        "break_glass_create": {"scope": scope, "role": "operator", "hours": 1, "reason": "A fire"},
         "quota_asks_withdraw": {"reason": "No more"},
         "budget_asks_withdraw": {"reason": "No more"},
         "project_asks_withdraw": {"reason": "No more"},

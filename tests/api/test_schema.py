@@ -55,6 +55,7 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "join_asks_create": False,
         "quota_asks_create": False,
         "budget_asks_create": False,
+        "break_glass_create": False,
         "identity_providers_create": False,
         "connections_create": False,
         "exports_create": False,

@@ -76,6 +76,7 @@ KEYS_TO_PEOPLE = {
     "tenancy.Acceptance.user": "history",
     "tenancy.Invitation.invited_by": "history",
     "tenancy.Invitation.accepted_by": "history",
+    "tenancy.BreakGlass.user": "history",
     "tenancy.InvitationMail.asked_by": "history",
     "tenancy.JoinAsk.asked_by": "history",
     "tenancy.ProjectAsk.asked_by": "history",

@@ -1,6 +1,7 @@
 """What tenancy keeps, one subject a file."""
 
 from portal.tenancy.models.asks import AskState, JoinAsk, ProjectAsk, ProjectEnd
+from portal.tenancy.models.glass import BreakGlass, Finding
 from portal.tenancy.models.invitations import Invitation, InvitationMail, InvitationState, standing
 from portal.tenancy.models.quotas import Hold, Quota, QuotaAsk
 from portal.tenancy.models.reviews import Review, ReviewItem, Verdict
@@ -9,6 +10,8 @@ from portal.tenancy.models.terms import Acceptance, Terms
 __all__ = [
     "Acceptance",
     "AskState",
+    "BreakGlass",
+    "Finding",
     "Hold",
     "Invitation",
     "InvitationMail",
