@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from portal.access.guard import permissions_of
 from portal.core import queue
 from portal.core.errors import Forbidden, NotFound, Unavailable
+from portal.events.services import record
 from portal.health.queries import scheduled
 from portal.users.actor import Actor
 
@@ -24,4 +25,5 @@ def run_now(task: str, *, actor: Actor) -> None:
         raise NotFound
     if queue.depth() is None:
         raise Unavailable(_("The broker does not answer, so no worker can be told. The job runs when it is due."))
+    record("health.run_now", actor.user, actor=actor, task=task)
     queue.after_commit(task)

@@ -110,6 +110,7 @@ def check(ask: BudgetAsk) -> Budget:
     return budget
 
 
+@transaction.atomic
 def raise_budget(ask: BudgetAsk, *, actor: Actor) -> Budget:
     """The budget as it was asked for. By the system's hand: who decides need not be who could set it."""
     system, now, budget = Actor.system(actor.correlation_id), clock.now(), check(ask)

@@ -28,6 +28,7 @@ def meter_now(*, actor: Actor) -> None:
         raise Forbidden(_("This takes the permission operate_platform."), permission="operate_platform")
     if actor.viewed_as_by:
         raise Forbidden(_("Looking as another person does not allow writing."))
+    record("metering.ask_meter", actor.user, actor=actor)
     after_commit("metering.meter")
 
 

@@ -124,6 +124,7 @@ def end_break_glass(taken: BreakGlass, *, actor: Actor) -> BreakGlass:
     return taken
 
 
+@transaction.atomic
 def end(taken: BreakGlass, *, actor: Actor, reason: str = "") -> None:
     """End the role at once, with all that was taken by it. The caller holds the row."""
     review = approval_of(BREAK_GLASS, taken.pk)
@@ -137,6 +138,7 @@ def end(taken: BreakGlass, *, actor: Actor, reason: str = "") -> None:
     actor.forget()
 
 
+@transaction.atomic
 def find(taken: BreakGlass, finding: Finding, *, actor: Actor) -> None:
     """What the review came to: confirmed, wrong (then the role ends at once), or not looked at in time."""
     taken.finding = finding
