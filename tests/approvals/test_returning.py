@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from portal.approvals.returning import resubmit
 
 from portal.approvals import services
 from portal.approvals.cards import card
 from portal.approvals.models import Approval, Stage, Vote
 from portal.approvals.queries import inbox_of
+from portal.approvals.returning import resubmit
 from portal.approvals.tasks import expire
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid
