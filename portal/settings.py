@@ -281,6 +281,7 @@ PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.tenancy.kinds.MembershipKind",
     "portal.tenancy.kinds.QuotaKind",
     "portal.tenancy.kinds.BreakGlassKind",
+    "portal.tenancy.kinds.RoleKind",
     "portal.clouds.kinds.ConnectionKind",
     "portal.orders.kinds.OrderKind",
     "portal.leases.kinds.LeaseKind",

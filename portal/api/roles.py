@@ -14,9 +14,13 @@ from portal.api.auth import actor_of, live_actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import NamedSerializer, PersonSerializer, Shape
+from portal.approvals.queries import approval_of
 from portal.core.errors import Invalid, NotFound
 from portal.identity.people import person_named
 from portal.tenancy import custom_roles, groups, services
+from portal.tenancy.governed import ROLE
+from portal.tenancy.models import RoleAsk
+from portal.tenancy.role_asking import give_role
 from portal.users.actor import Actor
 
 
@@ -126,7 +130,9 @@ class Assignments(View):
     @says("assignments_create", takes=NewAssignmentSerializer, gives=AssignmentSerializer, status=201, keyed=True)
     @idempotent()
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        """Give a role at the scope and below. Given again, its end is moved."""
+        """Give a role at the scope and below. Given again, its end is moved. 202 with the approval's id where a policy asks
+        for a decision: it is given once that is approved.
+        """
         actor = live_actor_of(request)
         scope = scope_for(actor, pk)
         require(actor, "manage_members", scope)
@@ -134,9 +140,11 @@ class Assignments(View):
         role = roles_for(scope).filter(pk=sent["role"]).first()
         if role is None:
             raise Invalid(fields={"role": [_("This role is not known here.")]})
-        given = services.assign_role(
-            _principal(sent, actor), role, scope, starts=sent["starts"], expires=sent["expires"], actor=actor
-        )
+        times = {"starts": sent["starts"], "expires": sent["expires"]}
+        given = give_role(_principal(sent, actor), role, scope, **times, actor=actor)
+        if isinstance(given, RoleAsk):
+            approval = approval_of(ROLE, given.pk)
+            return Response({"state": given.state, "approval": str(approval.pk) if approval else None}, status=202)
         return shown(AssignmentSerializer, given, request, status=201, at=f"{request.path}{given.pk}/")
 
 

@@ -16,8 +16,8 @@ from portal.approvals.models import Risk
 from portal.approvals.routes import StagePlan, Who
 from portal.core import clock
 from portal.core.errors import Refused
-from portal.tenancy import asks, glass, raising
-from portal.tenancy.models import AskState, BreakGlass, Finding, JoinAsk, ProjectAsk, QuotaAsk
+from portal.tenancy import asks, glass, governed, raising, role_asking
+from portal.tenancy.models import AskState, BreakGlass, Finding, JoinAsk, ProjectAsk, QuotaAsk, RoleAsk
 from portal.tenancy.quotas import used_of
 from portal.users.actor import Actor
 
@@ -190,3 +190,46 @@ class BreakGlassKind(Kind):
         if outcome == "withdrawn":
             raise Refused(_("What was done in an emergency is reviewed; it is not taken back."))
         glass.find(subject, Finding.WRONG if outcome == "denied" else Finding.UNREVIEWED, actor=actor)
+
+
+class RoleKind(Kind):
+    """A role that an admin gives; at once, unless a policy asks for a decision."""
+
+    name = governed.ROLE
+    label = gettext_lazy("Role")
+    permission = "manage_members"
+    risk = Risk.HIGH
+    free = True
+    listed = True
+    asks = MappingProxyType(
+        {
+            "role_key": Asked(gettext_lazy("Role"), Sort.TEXT),
+            "is_powerful": Asked(gettext_lazy("Decides, manages, or looks as others"), Sort.TRUTH),
+            "for_good": Asked(gettext_lazy("Without an end"), Sort.TRUTH),
+        }
+    )
+
+    def load(self, subject_id: str) -> RoleAsk | None:
+        rows = RoleAsk.objects.select_for_update(of=("self",)).select_related(
+            "user", "group__scope", "role", "scope", "asked_by"
+        )
+        found: RoleAsk | None = rows.filter(pk=subject_id).first()
+        return found
+
+    def facts(self, subject: RoleAsk) -> dict[str, Any]:
+        group = {"group": subject.group.name} if subject.group else {}
+        return governed.role_facts(subject.role, subject.scope, subject.expires) | group
+
+    def context(self, subject: RoleAsk) -> dict[str, Any]:
+        return governed.role_context(subject.role, subject.expires)
+
+    def still_valid(self, subject: RoleAsk) -> bool:
+        role_asking.check_still_hers(subject)
+        return subject.state == AskState.WAITING
+
+    def apply(self, subject: RoleAsk, *, actor: Actor) -> None:
+        role_asking.give_decided(subject, actor=actor)
+
+    def drop(self, subject: RoleAsk, outcome: str, *, actor: Actor) -> None:
+        subject.state = AskState(outcome)
+        subject.save(update_fields=["state"])

@@ -15,12 +15,16 @@ from portal.tenancy.models import Hold, Quota
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of a dimension a scope may use, uses, and has left. `scope` is where the quota was set."""
+    """How much of a dimension a scope may use, uses, and has left. `scope` is where the quota was set.
+
+    `has_spans`: some of the limit was added or lent until a moment.
+    """
 
     scope: Scope
     dimension: str
     used: int
     limit: int
+    has_spans: bool = False
 
     @property
     def left(self) -> int:
@@ -82,7 +86,7 @@ def room_in(scope: Scope) -> list[Room]:
     quotas, now = Quota.objects.filter(scope__path__above=scope.path).select_related("scope"), clock.now()
     quotas = quotas.annotate(used=total)
     return [
-        Room(quota.scope, quota.dimension, int(quota.used or 0), quota.limit_at(now))
+        Room(quota.scope, quota.dimension, int(quota.used or 0), quota.limit_at(now), bool(quota.spans))
         for quota in quotas.order_by("scope__path", "dimension")
     ]
 

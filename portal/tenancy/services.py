@@ -19,6 +19,7 @@ from portal.core.errors import Conflict, Forbidden, Invalid, Refused
 from portal.events.models import Event
 from portal.events.services import event_of, record, record_all
 from portal.notices.services import notify
+from portal.tenancy.governed import waits_for_decision
 from portal.tenancy.models import Quota
 from portal.tenancy.queries import given_at, still_in
 from portal.users.actor import Actor
@@ -286,8 +287,8 @@ def check_open(scope: Scope) -> None:
         raise Conflict(_("%(scope)s is closed.") % {"scope": scope.name})
 
 
-def check_grant(grant: Grant, actor: Actor, *, starts: datetime | None = None) -> None:
-    """Raise where this role is not hers to give there, or not so."""
+def check_grant(grant: Grant, actor: Actor, *, starts: datetime | None = None, decided: bool = False) -> None:
+    """Raise where this role is not hers to give there, or not so; unless `decided`, also where a policy asks for a decision."""
     require(actor, "manage_members", grant.scope)
     check_open(grant.scope)
     check_role(grant.role, grant.scope, actor)
@@ -299,6 +300,9 @@ def check_grant(grant: Grant, actor: Actor, *, starts: datetime | None = None) -
         raise Invalid(fields={"group": [_("This group is not known here.")]})
     if not actor.is_system and _is_hers(principal, actor):
         raise Forbidden(_("Nobody gives herself a role; ask another admin."))
+    if not decided and waits_for_decision(grant.role, grant.scope, grant.expires, actor):
+        said = _("A policy asks for a decision on %(role)s in %(scope)s. Give it on the page of the place; it waits there.")
+        raise Refused(said % {"role": grant.role.name, "scope": grant.scope.name})
 
 
 def _is_hers(principal: User | Group, actor: Actor) -> bool:

@@ -55,7 +55,7 @@ def effect_of_giving(
     expires: datetime | None = None,
 ) -> Shown:
     """What giving the role would do; refused like giving it."""
-    check_grant(Grant(principal, role, scope, expires), actor, starts=starts)
+    check_grant(Grant(principal, role, scope, expires), actor, starts=starts, decided=True)
     return shown(Give(principal, role, scope, starts, expires), expires=expires)
 
 

@@ -30,6 +30,7 @@ LABELS: dict[str, Any] = {
     "endpoint": gettext_lazy("Endpoint"),
     "dimension": gettext_lazy("Of what"),
     "ends": gettext_lazy("Last day"),
+    "group": gettext_lazy("For the group"),
     "hours": gettext_lazy("Hours"),
     "items": gettext_lazy("What"),
     "lender": gettext_lazy("Lent by"),

@@ -20,8 +20,9 @@ from portal.access.models import Scope
 from portal.access.queries import assignment_at, scope_for
 from portal.core import clock
 from portal.core.errors import Invalid, PortalError
-from portal.tenancy import owning, services
+from portal.tenancy import owning, role_asking, services
 from portal.tenancy.forms import HandOverForm, QuotaForm, RenameForm, RoleForm, ScopeForm
+from portal.tenancy.models import RoleAsk
 from portal.tenancy.queries import count_of
 from portal.users.actor import Actor
 from portal.web.effects import effect_of_giving
@@ -97,7 +98,12 @@ def give_role(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
     def give(found: Scope, given: dict[str, Any], actor: Actor) -> None:
         times = {"starts": given["starts"], "expires": given["expires"]}
-        services.assign_role(given["principal"], given["role"], found, **times, actor=actor)
+        made = role_asking.give_role(given["principal"], given["role"], found, **times, actor=actor)
+        if isinstance(made, RoleAsk):
+            messages.info(
+                request, _("A policy asks for a decision on this role: it waits, and is given once it is approved.")
+            )
+            return
         said = _("%(person)s is %(role)s here from her next click on.")
         if given["starts"]:
             said = _("%(person)s is %(role)s here from %(day)s on.")

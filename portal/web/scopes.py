@@ -20,6 +20,7 @@ from portal.tenancy.forms import HandOverForm, QuotaForm, RenameForm, RoleForm, 
 from portal.tenancy.owning import may_hand_over
 from portal.tenancy.queries import still_in
 from portal.tenancy.quotas import room_in
+from portal.tenancy.role_asking import waiting_at
 from portal.tenancy.services import manages
 from portal.users.actor import Actor
 from portal.web.asking import facts_of_project
@@ -65,7 +66,8 @@ def show(
     page = Paginator(people_of(found, to_come=True), ROWS).get_page(page_number(request))
     recent = events_visible_to(actor).filter(scope_path__within=found.path)[:10]
     allowed = forms_for(actor, found)
-    left = still_in(found) if "close" in allowed else []
+    left, rooms = still_in(found) if "close" in allowed else [], room_in(found)
+    raised = running_at(found) if any(room.has_spans for room in rooms) else []
     context = {
         "scope": found,
         "parent": found.parent if found.parent and holds(actor, "view_scope", found.parent) else None,
@@ -74,8 +76,9 @@ def show(
         "forms": {**allowed, **refused},
         "opened": list(refused),
         "effect": effect,
-        "bars": quota_bars((room, 0) for room in room_in(found)),
-        "raised": [(ask, dimension_word(ask.dimension)) for ask in running_at(found)],
+        "bars": quota_bars((room, 0) for room in rooms),
+        "raised": [(ask, dimension_word(ask.dimension)) for ask in raised],
+        "waiting_roles": waiting_at(found) if "role" in allowed else [],
         "seen": scope_ids(actor, "view_scope"),
         "more": more_of(actor, found),
         "left": left[:MOST_NAMED],

@@ -1,7 +1,12 @@
 """A refusal over a quota or a budget says the call that asks for what is missing."""
 
+from datetime import timedelta
 from decimal import Decimal
 
+from portal.access.models import Role
+from portal.approvals.models import Approval
+from portal.approvals.services import publish_policy
+from portal.core import clock
 from portal.metering.services import set_budget
 from portal.tenancy.services import set_quota
 
@@ -22,3 +27,14 @@ def test_the_api_says_how_to_ask_in_the_refusal(market, caller):
     assert ask["href"] == "/api/budget-asks/"
     made = alice.post(ask["href"].removeprefix("/api/"), {**ask["body"], "reason": "To sell."})
     assert (made.status_code, made.json()["amount"]["amount"][:4]) == (201, "6.79")
+
+
+def test_a_role_that_a_policy_asks_about_waits_and_the_answer_names_the_decision(world, caller):
+    rule = {"subject_kind": "role", "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
+    publish_policy(world.nordwind, "Roles", actor=world.actor("erin"), **rule)
+    viewer = Role.objects.get(key="viewer", scope=None)
+    body = {"person": "dave", "role": str(viewer.pk), "expires": (clock.now() + timedelta(days=7)).isoformat()}
+    answer = caller("erin").post(f"scopes/{world.retail.pk}/roles/", body)
+    waiting = Approval.objects.get(subject_kind="role")
+    assert (answer.status_code, answer.json()) == (202, {"state": "waiting", "approval": str(waiting.pk)})
+    assert not world.dave.assignments.filter(scope=world.retail).exists()

@@ -32,7 +32,7 @@ from portal.orders.models import Order, OrderState
 from portal.pricing import services as pricing
 from portal.provisioning import services as provisioning
 from portal.provisioning.models import Resource, ResourceState
-from portal.tenancy import asking, asking_more, glass, sharing
+from portal.tenancy import asking, asking_more, glass, role_asking, sharing
 from portal.tenancy import services as tenancy
 from portal.users.actor import Actor
 from tests.cast import PASSWORD
@@ -59,6 +59,7 @@ SERVICES = (
     "portal.tenancy.asking",
     "portal.tenancy.asking_more",
     "portal.tenancy.glass",
+    "portal.tenancy.role_asking",
     "portal.tenancy.services",
     "portal.tenancy.sharing",
 )
@@ -123,6 +124,13 @@ class Stage:
     def policy(self) -> Any:
         rule = {"subject_kind": "order", "conditions": [], "stages": []}
         return approvals.publish_policy(self.world.retail, "All", **rule, actor=self.by("erin"))
+
+    def policy_on_roles(self) -> Any:
+        rule = {"subject_kind": "role", "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
+        return approvals.publish_policy(self.world.nordwind, "Roles", **rule, actor=self.by("erin"))
+
+    def role_ask(self) -> Any:
+        return role_asking.give_role(self.world.dave, self.role("viewer"), self.world.web, actor=self.by("erin"))
 
     def price(self) -> Any:
         book = self.world.nordwind.price_book
@@ -337,6 +345,11 @@ ACTS: dict[str, tuple[Prepare, Act]] = {
         lambda on: on.taken(),
         lambda on, it: glass.find(it, glass.Finding.CONFIRMED, actor=on.by("erin")),
     ),
+    "tenancy.role_asking.give_role": (lambda on: on.policy_on_roles(), lambda on, _: on.role_ask()),
+    "tenancy.role_asking.give_decided": (
+        lambda on: (on.policy_on_roles(), on.role_ask())[1],
+        lambda on, it: role_asking.give_decided(it, actor=on.by("bob")),
+    ),
     "tenancy.services.create_organization": (
         nothing,
         lambda on, _: tenancy.create_organization("New", currency="EUR", actor=Actor.system()),
@@ -432,6 +445,7 @@ EXEMPT: dict[str, str] = {
             *("tenancy.asking_more.lenders_for", "tenancy.asking_more.check_end", "tenancy.asking_more.title_of"),
             *("tenancy.asking_more.quota_asks_of", "tenancy.asking_more.running_at", "tenancy.glass.roles_to_take"),
             *("tenancy.glass.place_to_take", "tenancy.glass.place_named", "tenancy.glass.taken_visible_to"),
+            *("tenancy.role_asking.waiting_at", "tenancy.role_asking.check_still_hers"),
             *("tenancy.glass.reviews_of", "tenancy.services.clean_name", "tenancy.services.slug_of"),
             *("tenancy.services.manages", "tenancy.services.check_open", "tenancy.services.check_grant"),
             *("tenancy.services.check_role", "tenancy.services.others_admin", "tenancy.sharing.may_share"),

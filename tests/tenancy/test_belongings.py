@@ -82,6 +82,8 @@ KEYS_TO_PEOPLE = {
     "tenancy.ProjectAsk.asked_by": "history",
     "tenancy.ProjectAsk.owner": "history",
     "tenancy.QuotaAsk.asked_by": "history",
+    "tenancy.RoleAsk.user": "history",
+    "tenancy.RoleAsk.asked_by": "history",
     "tenancy.Review.started_by": "history",
     "tenancy.ReviewItem.user": "history",
     "tenancy.ReviewItem.decided_by": "history",

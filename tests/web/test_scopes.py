@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from portal.access.models import Assignment, Role, Scope
+from portal.approvals.services import publish_policy
 from portal.core import clock
 from portal.events.models import Event
 from portal.provisioning.models import Resource
@@ -307,3 +308,16 @@ def test_a_beginning_is_a_day_before_the_end(world, signed_in, starts, expires, 
     starts = clock.now().date().isoformat() if starts == "today" else starts
     sent = {"username": "carol", "role": role("viewer").pk, "starts": starts, "expires": expires}
     assert signed_in("erin").post(f"/scopes/{world.web.pk}/roles/", sent).status_code == status
+
+
+def test_a_role_that_a_policy_asks_about_is_shown_as_waiting(world, signed_in):
+    stages = [{"who": {"pick": "role", "role": "approver"}}]
+    rule = {"subject_kind": "role", "conditions": [], "stages": stages}
+    publish_policy(world.nordwind, "Roles", actor=world.actor("erin"), **rule)
+    viewer = Role.objects.get(key="viewer", scope=None)
+    erin = signed_in("erin")
+    answer = erin.post(f"/scopes/{world.retail.pk}/roles/", {"username": "dave", "role": viewer.pk}, follow=True)
+    page = answer.content.decode()
+    assert "it waits, and is given once it is approved" in page
+    assert "Waits for a decision" in page
+    assert not world.dave.assignments.filter(scope=world.retail).exists()

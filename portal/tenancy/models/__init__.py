@@ -5,6 +5,7 @@ from portal.tenancy.models.glass import BreakGlass, Finding
 from portal.tenancy.models.invitations import Invitation, InvitationMail, InvitationState, standing
 from portal.tenancy.models.quotas import Hold, Quota, QuotaAsk
 from portal.tenancy.models.reviews import Review, ReviewItem, Verdict
+from portal.tenancy.models.role_asks import RoleAsk
 from portal.tenancy.models.terms import Acceptance, Terms
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "QuotaAsk",
     "Review",
     "ReviewItem",
+    "RoleAsk",
     "Terms",
     "Verdict",
     "standing",
