@@ -1,11 +1,13 @@
-"""One careful HTTP call to somebody else's identity provider: an allowed address, no redirect, a size and a deadline."""
+"""One careful HTTP call to somebody else's server: an allowed address, no redirect, a size and a deadline."""
 
 import base64
+import contextlib
 import http.client
 import ipaddress
 import json
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from portal.core.errors import Invalid, Unavailable
 
 MOST_BYTES = 512 * 1024
 WITHIN_S = 10.0
+ALTOGETHER_S = 20.0
 CHUNK = 16 * 1024
 
 
@@ -51,6 +54,12 @@ class Plain(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.create_connection((self.address, self.port), WITHIN_S)
 
+    def cut(self) -> None:
+        """End it under whoever reads from it: a head that drips byte by byte holds no worker."""
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
 
 class Tls(Plain):
     """The same, and the certificate is that of the name."""
@@ -78,6 +87,16 @@ def fetch(url: str, *, form: Mapping[str, str] | None = None, basic: tuple[str, 
     """GET a URL, or POST a form to it, as a client where `basic` names one. Invalid, Refused or Unavailable says why there
     is no answer to read.
     """
+    headers = _headers(is_form=form is not None, basic=basic)
+    return _call(url, urlencode(form).encode() if form is not None else None, headers)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """POST a body as it is. The same refusals; an answer that leads elsewhere is an answer, and nobody follows it."""
+    return _call(url, body, {**_headers(is_form=False, basic=None), **headers})
+
+
+def _call(url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
     parts, addresses = urlsplit(url), check_address(url)
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -86,10 +105,11 @@ def fetch(url: str, *, form: Mapping[str, str] | None = None, basic: tuple[str, 
     kind = Tls if parts.scheme == "https" else Plain
     connection = kind(parts.hostname or "", port, addresses[0])
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    body = urlencode(form) if form is not None else None
+    end = threading.Timer(ALTOGETHER_S, connection.cut)
+    end.daemon = True
+    end.start()
     try:
-        headers = _headers(is_form=form is not None, basic=basic)
-        connection.request("GET" if body is None else "POST", target, body=body, headers=headers)
+        connection.request("GET" if body is None else "POST", target, body=body, headers=dict(headers))
         answer = connection.getresponse()
         return Answer(answer.status, _read(answer, connection))
     except ssl.SSLCertVerificationError as error:
@@ -97,6 +117,7 @@ def fetch(url: str, *, form: Mapping[str, str] | None = None, basic: tuple[str, 
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unavailable(_("%(host)s does not answer.") % {"host": (parts.hostname or "")[:200]}) from error
     finally:
+        end.cancel()
         connection.close()
 
 
