@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "portal.metering",
     "portal.leases",
     "portal.orders",
+    "portal.audit",
     "portal.web",
     "portal.api",
     "portal.demo",
@@ -236,6 +237,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "identity.sweep": {"task": "identity.sweep", "schedule": 15},
     "tenancy.tell_project_ends": {"task": "tenancy.tell_project_ends", "schedule": 3600},
     "tenancy.sweep_invitations": {"task": "tenancy.sweep_invitations", "schedule": 60},
+    "audit.sweep": {"task": "audit.sweep", "schedule": 5},
+    "audit.forget": {"task": "audit.forget", "schedule": 3600},
     "api.forget": {"task": "api.forget", "schedule": 3600},
 }
 # One that waited longer than its turn is dropped: behind a long queue it would only enqueue again what already waits

@@ -11,6 +11,8 @@ from django.urls import URLPattern
 from portal.access.models import Assignment, Group, Role
 from portal.access.permissions import PERMISSIONS
 from portal.approvals.models import Approval
+from portal.audit.models import Delivery
+from portal.audit.services import subscribe
 from portal.catalogue.services import publish_offering
 from portal.clouds.models import Connection
 from portal.core import clock
@@ -105,6 +107,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "projects": world.web.pk,
         **asked_for(world, "alice", world.retail, world.fleet),
         **asked_more(world, "alice", world.web),
+        **told(world.web, erin),
         "key": "aws",
         "protocol": "oidc",
         "kind": "people",
@@ -158,6 +161,14 @@ def lent(cloud: Connection, place: Any, holder: Any) -> dict[str, Any]:
     lease = Lease.objects.create(offer=offer, connection=cloud, person=holder, key="k", **asked)
     offers = dict.fromkeys(("cloud-access/offers", "lease-offers", "offer_pk"), offer.pk)
     return {**offers, "cloud-access": lease.pk, "leases": lease.pk}
+
+
+def told(place: Any, actor: Any) -> dict[str, Any]:
+    """An address that is told of events, and one event that was sent there."""
+    subscription, _secret = subscribe(place, "siem", "http://127.0.0.1:9/hook", actor=actor)
+    sent = Delivery.objects.create(subscription=subscription, event_id=uuid.uuid4(), action="orders.place", position=1)
+    named = dict.fromkeys(("events/subscriptions", "subscriptions"), subscription.pk)
+    return {**named, "events/subscriptions/deliveries": sent.pk, "delivery_pk": sent.pk}
 
 
 def asked_for(world: Any, name: str, tenant: Any, project: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from portal.celery import app
 ROOT = Path(__file__).resolve().parent.parent
 PORTAL = ROOT / "portal"
 LAYERS = ["core", "users", "events", "access", "notices", "approvals", "tenancy", "identity", "clouds", "catalogue"]
-LAYERS += ["pricing", "placement", "provisioning", "metering", "leases", "orders", "web", "api", "demo"]
+LAYERS += ["pricing", "placement", "provisioning", "metering", "leases", "orders", "audit", "web", "api", "demo"]
 SDKS = {"libcloud", "boto3", "botocore", "polars", "pyarrow", "duckdb", "moto"}
 FORBIDDEN_CLOCKS = {("timezone", "now"), ("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
 

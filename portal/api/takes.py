@@ -29,12 +29,15 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("quota_asks_list", "quota_asks_create", "quota_asks_read", "quota_asks_withdraw"), Free.OWN),
     **dict.fromkeys(("budget_asks_list", "budget_asks_create", "budget_asks_read", "budget_asks_withdraw"), Free.OWN),
     **dict.fromkeys(("break_glass_list", "break_glass_create", "break_glass_read", "break_glass_end"), Free.OWN),
+    **dict.fromkeys(("subscriptions_resume", "subscriptions_rotate", "subscriptions_test"), Free.OWN),
+    **dict.fromkeys(("subscriptions_replay", "subscriptions_deliveries", "subscriptions_replay_delivery"), Free.OWN),
     # Lists, cut to what the caller may see
     **dict.fromkeys(("scopes_list", "offerings_list", "orders_list", "approvals_list", "approvals_inbox"), Free.EACH),
     **dict.fromkeys(("resources_list", "resources_unmanaged", "connections_list", "providers_list"), Free.EACH),
     **dict.fromkeys(("budgets_list", "exports_list", "cost_read", "events_list", "access_why"), Free.EACH),
     **dict.fromkeys(("people_list", "leavings_list", "reviews_list", "roles_list", "service_accounts_list"), Free.EACH),
     **dict.fromkeys(("identity_providers_list", "identity_providers_protocols", "lease_offers_list"), Free.EACH),
+    "subscriptions_list": Free.EACH,
     # Work
     "offerings_read": "view_offering",
     "offerings_options": "view_offering",
@@ -62,6 +65,9 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("lease_offers_create", "lease_offers_withdraw"), CLOUDS),
     **dict.fromkeys(("lease_offers_read", "leases_ask"), "take_lease"),
     **dict.fromkeys(("leases_read", "leases_end"), CLOUDS),  # of others; the caller's own are hers
+    # Events
+    "subscriptions_create": "view_event",
+    **dict.fromkeys(("subscriptions_read", "subscriptions_pause", "subscriptions_end"), ACCESS),  # of others
     # Organization
     **dict.fromkeys(("scopes_read", "scopes_quotas", "assignments_list", "groups_list", "groups_read"), "view_scope"),
     "scopes_hand_over": ("manage_tenants", "manage_projects"),  # the one of its kind

@@ -266,6 +266,11 @@ MESSAGES: Mapping[str, Message] = {
         _("On %(date)s, in %(label)s; nothing could be changed. The reason given: %(note)s"),
         always=True,
     ),
+    "subscription_paused": Message(
+        _("A subscription of mine to events was paused"),
+        _("%(label)s does not take events, and was paused"),
+        _("Ten tries in a row failed; the last one: %(error)s Nothing is lost: resume it, and it goes on where it stopped."),
+    ),
     "provider_behind": Message(
         _("The identity provider does not confirm that somebody was disabled"),
         _("%(label)s: the identity provider does not confirm that somebody was disabled"),

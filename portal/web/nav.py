@@ -59,7 +59,14 @@ NAV = [
     Place("organization", _("Roles by group"), "mapping", "route", "manage_members"),
     Place("organization", _("Sign-in"), "identity-providers", "key", "manage_identity_providers", ("identityprovider",)),
     Place("organization", _("Directory"), "directory", "users", "operate_platform"),
-    Place("organization", _("Events"), "events", "history", "view_event", ("event", "seals")),
+    Place(
+        "organization",
+        _("Events"),
+        "events",
+        "history",
+        "view_event",
+        ("event", "seals", "subscriptions", "subscription"),
+    ),
 ]
 
 # A person's main work is that of the first permission here that she holds.

@@ -171,6 +171,17 @@ FINDING = {
     "wrong": Look("fail", "x", _("Found wrong")),
     "unreviewed": Look("fail", "alert-triangle", _("Nobody reviewed it")),
 }
+SUBSCRIPTION = {
+    "active": Look("ok", "circle-check", _("Active")),
+    "paused": Look("wait", "player-stop", _("Paused")),
+}
+
+DELIVERY = {
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "sent": Look("ok", "check", _("Taken")),
+    "failed": Look("fail", "alert-triangle", _("Not taken")),
+}
+
 STATES: dict[str, dict[str, Look]] = {
     "finding": FINDING,
     "resource": RESOURCE,
@@ -191,6 +202,8 @@ STATES: dict[str, dict[str, Look]] = {
     "leaving": LEAVING,
     "invitation": INVITATION,
     "lease": LEASE,
+    "subscription": SUBSCRIPTION,
+    "delivery": DELIVERY,
 }
 
 

@@ -179,6 +179,12 @@ TAKES: dict[str, Takes | Free] = {
     "directory-go-on": Takes("", "operate_platform"),
     "events": Free.EACH,
     **dict.fromkeys(("event-proof", "seals", "seals-published", "seals-checker"), Takes("view_event")),
+    # A subscription is its owner's; of those of others, who manages members there sees that they are, and stops them
+    "subscriptions": Free.EACH,
+    "subscription": Takes(ACCESS),
+    **dict.fromkeys(("subscription-pause", "subscription-remove"), Takes("", ACCESS)),
+    **dict.fromkeys(("subscription-resume", "subscription-rotate", "subscription-test"), Free.OWN),
+    **dict.fromkeys(("subscription-replay", "subscription-delivery-replay"), Free.OWN),
 }
 
 OF_THE_FRAME = frozenset(name for name, takes in TAKES.items() if takes is Free.FRAME)

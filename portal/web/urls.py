@@ -53,6 +53,7 @@ from portal.web import (
     terms,
     why,
 )
+from portal.web.audit import subscription_acts, subscriptions
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -188,6 +189,15 @@ urlpatterns = [
     path("events/seals/", seal.seals, name="seals"),
     path("events/seals/published.json", seal.take_published, name="seals-published"),
     path("events/seals/verify_evidence.py", seal.checker, name="seals-checker"),
+    path("events/subscriptions/", subscriptions.subscriptions, name="subscriptions"),
+    path("events/subscriptions/<uuid:pk>/", subscriptions.subscription, name="subscription"),
+    path("events/subscriptions/<uuid:pk>/pause/", subscription_acts.pause, name="subscription-pause"),
+    path("events/subscriptions/<uuid:pk>/resume/", subscription_acts.resume, name="subscription-resume"),
+    path("events/subscriptions/<uuid:pk>/rotate/", subscription_acts.rotate, name="subscription-rotate"),
+    path("events/subscriptions/<uuid:pk>/test/", subscription_acts.send_test, name="subscription-test"),
+    path("events/subscriptions/<uuid:pk>/replay/", subscription_acts.replay_from, name="subscription-replay"),
+    path("events/subscriptions/<uuid:pk>/remove/", subscription_acts.remove, name="subscription-remove"),
+    path("events/subscriptions/deliveries/<uuid:pk>/replay/", subscription_acts.replay, name="subscription-delivery-replay"),
     path("directory/", directory.directory, name="directory"),
     path("directory/<uuid:pk>/go-on/", directory.go_on, name="directory-go-on"),
     path("imports/", imports.import_list, name="imports"),

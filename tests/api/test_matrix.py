@@ -7,6 +7,7 @@ import pytest
 
 from portal.access.models import Group, Role, Token
 from portal.approvals.models import Approval
+from portal.audit.services import subscribe
 from portal.core import clock
 from portal.events.services import record
 from portal.identity.models import Leaving
@@ -62,6 +63,8 @@ def things(market, world):
         "join-ask": joining(world).pk,
         **{name.removesuffix("-asks") + "-ask": pk for name, pk in more.items() if name != "break-glass"},
         "break-glas": more["break-glass"],  # the name of an address without its last s
+        "subscription": subscribe(world.web, "siem", "http://127.0.0.1:9/hook", actor=world.actor("alice"))[0].pk,
+        "delivery_pk": uuid.uuid4(),
     }
 
 
@@ -98,6 +101,8 @@ READS = [
     ("quota-asks/{quota-ask}/", {"alice"}),
     ("budget-asks/{budget-ask}/", {"alice"}),
     ("break-glass/{break-glas}/", {"alice", "bob", "carol", "erin"}),
+    ("subscriptions/{subscription}/", {"alice", "erin"}),
+    ("subscriptions/{subscription}/deliveries/", {"alice"}),
 ]
 ACTS = [
     ("POST", "offerings/{offering}/quote/", "quote", ALL, 200),
@@ -154,6 +159,12 @@ ACTS = [
     ("POST", "join-asks/{join-ask}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "quota-asks/{quota-ask}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "budget-asks/{budget-ask}/withdraw/", "nothing", {"alice"}, 200),
+    ("POST", "subscriptions/", "subscription", ALL, 201),
+    ("POST", "subscriptions/{subscription}/pause/", "nothing", {"alice", "erin"}, 200),
+    ("POST", "subscriptions/{subscription}/resume/", "nothing", {"alice"}, 200),
+    ("POST", "subscriptions/{subscription}/rotate/", "nothing", {"alice"}, 200),
+    ("POST", "subscriptions/{subscription}/test/", "nothing", {"alice"}, 202),
+    ("POST", "subscriptions/{subscription}/replay/", "from", {"alice"}, 202),
     ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
 ]
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
@@ -224,6 +235,8 @@ def body_of(name, market, things):
             "addresses": ["new@example.org"],
             "role": str(Role.objects.get(key="viewer").pk),
         },
+        "subscription": {"scope": str(things["web"]), "name": "Again", "url": "http://127.0.0.1:9/"},
+        "from": {"position": 1},
         "end": {"ends": (clock.now() + WEEK).date().isoformat()},
         "credentials": {"credentials": KEYS},
         "budget": {"amount": "900.50"},
@@ -262,6 +275,7 @@ LISTS = ["scopes/", "offerings/", "orders/", "approvals/", "resources/", "resour
 LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/", "service-accounts/"]
 LISTS += ["leases/", "lease-offers/"]
 LISTS += ["invitations/", "project-asks/", "join-asks/", "quota-asks/", "budget-asks/", "break-glass/"]
+LISTS += ["subscriptions/"]
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -291,7 +305,7 @@ def test_every_address_with_an_id_is_nothing_to_another_organization(caller, mar
     bodies = [body_of(name, market, things) for name in ("nothing", "quote", "vote", "stop", "credentials", "budget")]
     for path, methods in paths.items():
         address = path.removeprefix("/api/").replace("{id}", str(ids[path.split("/")[2]]))
-        for name in ("assignment_pk", "user_pk", "share_pk"):
+        for name in ("assignment_pk", "user_pk", "share_pk", "delivery_pk"):
             address = address.replace(f"{{{name}}}", str(things[name]))
         address += "?project=" + str(things["web"]) if path.endswith("/options/") else ""
         for method in methods:

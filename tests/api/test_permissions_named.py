@@ -20,6 +20,7 @@ from portal.provisioning.models import Resource
 from portal.tenancy.models import Acceptance
 from portal.urls import urlpatterns
 from tests.addresses import WEEK, asked_for, asked_more, one_of_each
+from tests.addresses import told as told_of_events
 from tests.cast import person
 
 DENIED = (403, 404)
@@ -77,6 +78,7 @@ def test_each_line_is_true(market, world, caller):
         "notices": told(probe, world).pk,
         "service-accounts": robot.pk,
         **asked,
+        **told_of_events(world.web, world.actor("probe")),
     }
     for name, method, path in operations():
         needed = OF_A_PROJECT.get(name) or permissions_for(name)
@@ -179,6 +181,8 @@ def bodies(market, things):
             "secret": {},
         },
         "tokens_create": {"name": "ci", "expires": week},
+        "subscriptions_create": {"scope": scope, "name": "other", "url": "http://127.0.0.1:9/"},
+        "subscriptions_replay": {"position": 1},
     }
 
 

@@ -73,6 +73,9 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "lease_offers_create": False,
         "resources_operate": False,
         "resources_rotate": False,
+        "subscriptions_create": False,
+        "subscriptions_rotate": False,
+        "subscriptions_test": False,
     }
 
 

@@ -1,0 +1,1 @@
+"""Search, evidence and export over events, and subscriptions that are told of them."""

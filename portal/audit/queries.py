@@ -1,0 +1,91 @@
+"""Subscriptions a person may see, what was sent to them, and what is due."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+
+from portal.access.guard import scope_ids
+from portal.access.queries import events_visible_to
+from portal.audit.models import Attempt, Delivery, Subscription, SubscriptionState
+from portal.audit.positions import head
+from portal.core.errors import NotFound
+from portal.events.models import Event, Position
+from portal.users.actor import Actor, Auth
+
+PERMISSION = "view_event"
+MANAGE = "manage_members"
+WINDOW = 2000
+
+
+def subscriptions_visible_to(actor: Actor) -> QuerySet[Subscription]:
+    """Her own, and those of others in scopes whose members she manages; newest first."""
+    rows = Subscription.objects.select_related("owner", "scope")
+    mine = Q(owner=actor.user) & Q(scope__in=scope_ids(actor, PERMISSION)) if actor.narrowed_to else Q(owner=actor.user)
+    return rows.filter(mine | Q(scope__in=scope_ids(actor, MANAGE))).order_by("-created_at", "-id")
+
+
+def subscription_for(actor: Actor, pk: UUID) -> Subscription:
+    """One of those, with the last position that is sealed as `sealed_to`; NotFound where it is none."""
+    sealed_to = Subquery(Position.objects.order_by("-position").values("position")[:1])
+    found = subscriptions_visible_to(actor).annotate(sealed_to=sealed_to).filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def is_hers(subscription: Subscription, actor: Actor) -> bool:
+    """Whether she is its owner: only she sees where exactly it goes, and what was sent."""
+    return subscription.owner_id == actor.user.pk
+
+
+def deliveries_of(subscription: Subscription) -> QuerySet[Delivery]:
+    """What was sent to it, newest first, with each try."""
+    tries = Prefetch("attempts", queryset=Attempt.objects.order_by("pk"))
+    return Delivery.objects.filter(subscription=subscription).prefetch_related(tries).order_by("-created_at", "-id")
+
+
+def delivery_of(subscription: Subscription, pk: UUID) -> Delivery:
+    """One of them; NotFound where it is none."""
+    found = deliveries_of(subscription).filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def own_delivery(actor: Actor, pk: UUID) -> Delivery:
+    """One that was sent to a subscription of hers; NotFound where it is none."""
+    hers = subscriptions_visible_to(actor).filter(owner=actor.user)
+    found = Delivery.objects.select_related("subscription").filter(pk=pk, subscription__in=hers.order_by()).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def owner_of(subscription: Subscription) -> Actor | None:
+    """Its owner as she is at this moment, with the roles that are in force now; None once she is disabled."""
+    owner = subscription.owner
+    is_active = owner.is_active and (owner.owner is None or owner.owner.is_active)
+    return Actor(owner, Auth("webhook")) if is_active else None
+
+
+def events_for(subscription: Subscription, owner: Actor) -> QuerySet[Event]:
+    """The events of its filter that its owner may see now."""
+    wanted = Q(scope_path__within=subscription.scope.path)
+    if subscription.actions:
+        begins = Q()
+        for action in subscription.actions:
+            begins |= Q(action__startswith=action)
+        wanted &= begins
+    if subscription.kinds:
+        wanted &= Q(target_kind__in=subscription.kinds)
+    rows: QuerySet[Event] = events_visible_to(owner).select_related("actor", "acting_for", "viewed_as_by")
+    return rows.filter(wanted)
+
+
+def due_subscriptions(at: datetime) -> QuerySet[Subscription]:
+    """Those that nobody holds and that have something to send: the next event in turn, or what a person asked for."""
+    free = Q(held_until=None) | Q(held_until__lte=at)
+    behind = Q(state=SubscriptionState.ACTIVE, due_at__lte=at, position__lt=head())
+    asked = Exists(Delivery.objects.filter(subscription=OuterRef("pk"), is_asked=True, due_at__lte=at))
+    return Subscription.objects.filter(free & (behind | Q(asked))).order_by(F("due_at"))

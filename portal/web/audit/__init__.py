@@ -1,0 +1,1 @@
+"""Pages over events: subscriptions, export, evidence."""
