@@ -12,6 +12,7 @@ from portal.access.models import Assignment, Group, Role
 from portal.access.permissions import PERMISSIONS
 from portal.approvals.models import Approval
 from portal.audit.models import Delivery
+from portal.audit.packs import request_pack
 from portal.audit.services import subscribe
 from portal.catalogue.services import publish_offering
 from portal.clouds.models import Connection
@@ -108,6 +109,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         **asked_for(world, "alice", world.retail, world.fleet),
         **asked_more(world, "alice", world.web),
         **told(world.web, erin),
+        "events/evidence": request_pack("order", order.pk, format="html", actor=alice).pk,
         "key": "aws",
         "protocol": "oidc",
         "kind": "people",

@@ -169,7 +169,7 @@ def test_only_identity_reads_tokens_and_speaks_oidc():
 def test_the_web_process_loads_no_sdk():
     code = "import sys, portal.wsgi, django.urls; django.urls.get_resolver().url_patterns; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ)
-    assert not (SDKS | {"keycloak", "httpx", "jwcrypto"}) & {name.split(".")[0] for name in done.stdout.split()}
+    assert not (SDKS | {"keycloak", "httpx", "jwcrypto", "weasyprint"}) & {name.split(".")[0] for name in done.stdout.split()}
 
 
 @pytest.mark.django_db

@@ -65,7 +65,7 @@ NAV = [
         "events",
         "history",
         "view_event",
-        ("event", "seals", "subscriptions", "subscription"),
+        ("event", "seals", "subscriptions", "subscription", "evidence", "evidencepack"),
     ),
 ]
 

@@ -85,6 +85,7 @@ class Picture:
     can_decide: bool
     can_act: bool
     can_give_up: bool
+    can_prove: bool
     again_url: str
     poll_s: int
     support: str
@@ -119,6 +120,7 @@ def picture_of(order: Order, *, actor: Actor) -> Picture:
         can_decide=any(person.pk == actor.person_id for person in waiting),
         can_act=order.state == OrderState.FAILED and holds(actor, "place_order", order),
         can_give_up=all(item.action == Action.CREATE for item in failed),
+        can_prove=holds(actor, "view_event", order) and not actor.viewed_as_by,
         again_url=again_url(order, items, actor),
         poll_s=seconds_to_next(order),
         support=support_text(order, failed, steps),

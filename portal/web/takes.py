@@ -179,6 +179,10 @@ TAKES: dict[str, Takes | Free] = {
     "directory-go-on": Takes("", "operate_platform"),
     "events": Free.EACH,
     **dict.fromkeys(("event-proof", "seals", "seals-published", "seals-checker"), Takes("view_event")),
+    "evidence": Free.EACH,
+    "evidencepack": Takes("view_event"),
+    "evidencepack-download": Takes("view_event"),
+    **dict.fromkeys(("order-evidence", "approval-evidence"), Takes("", "view_event")),
     # A subscription is its owner's; of those of others, who manages members there sees that they are, and stops them
     "subscriptions": Free.EACH,
     "subscription": Takes(ACCESS),
@@ -189,7 +193,7 @@ TAKES: dict[str, Takes | Free] = {
 
 OF_THE_FRAME = frozenset(name for name, takes in TAKES.items() if takes is Free.FRAME)
 HANDED_OUT = frozenset(
-    {"event-proof", "seals-published", "seals-checker"}
+    {"event-proof", "seals-published", "seals-checker", "evidencepack-download"}
     | {"export-download", "scope-shares-report", "import-template", "import-result", "review-report", "scope-terms-accepted"}
 )
 """Files: whoever looks as another person takes nothing home in her name."""

@@ -53,7 +53,7 @@ from portal.web import (
     terms,
     why,
 )
-from portal.web.audit import subscription_acts, subscriptions
+from portal.web.audit import packs, subscription_acts, subscriptions
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -189,6 +189,11 @@ urlpatterns = [
     path("events/seals/", seal.seals, name="seals"),
     path("events/seals/published.json", seal.take_published, name="seals-published"),
     path("events/seals/verify_evidence.py", seal.checker, name="seals-checker"),
+    path("events/evidence/", packs.evidence, name="evidence"),
+    path("events/evidence/<uuid:pk>/", packs.pack, name="evidencepack"),
+    path("events/evidence/<uuid:pk>/download/", packs.download, name="evidencepack-download"),
+    path("orders/<uuid:pk>/evidence/", packs.ask_for_order, name="order-evidence"),
+    path("inbox/<uuid:pk>/evidence/", packs.ask_for_approval, name="approval-evidence"),
     path("events/subscriptions/", subscriptions.subscriptions, name="subscriptions"),
     path("events/subscriptions/<uuid:pk>/", subscriptions.subscription, name="subscription"),
     path("events/subscriptions/<uuid:pk>/pause/", subscription_acts.pause, name="subscription-pause"),

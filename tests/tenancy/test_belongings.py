@@ -68,6 +68,7 @@ KEYS_TO_PEOPLE = {
     "identity.HandOver.to": "history",
     "identity.Look.looker": "history",
     "identity.Look.person": "history",
+    "audit.EvidencePack.asked_by": "history",
     "audit.Subscription.owner": "herself",
     "leases.Lease.person": "herself",
     "leases.LeaseOffer.made_by": "history",

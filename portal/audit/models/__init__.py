@@ -1,5 +1,18 @@
-"""Subscriptions to events, what was sent to them, and each try."""
+"""Subscriptions to events with what was sent to them, and packs of evidence."""
 
+from portal.audit.models.packs import NO_PANGO, EvidencePack, PackFormat, PackState, Subject
 from portal.audit.models.subscriptions import Attempt, Delivery, DeliveryState, Paused, Subscription, SubscriptionState
 
-__all__ = ["Attempt", "Delivery", "DeliveryState", "Paused", "Subscription", "SubscriptionState"]
+__all__ = [
+    "NO_PANGO",
+    "Attempt",
+    "Delivery",
+    "DeliveryState",
+    "EvidencePack",
+    "PackFormat",
+    "PackState",
+    "Paused",
+    "Subject",
+    "Subscription",
+    "SubscriptionState",
+]
