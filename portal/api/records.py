@@ -3,17 +3,23 @@
 import uuid
 from typing import Any
 
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access.queries import events_visible_to
 from portal.api.auth import actor_of
-from portal.api.base import View, listed, read, says, says_list, shown
+from portal.api.base import View, check_known, listed, read, says, says_list, shown
 from portal.api.shapes import PersonSerializer, Shape
+from portal.audit.exporting import export_events
+from portal.core.errors import Invalid
 from portal.events.filters import EventFilter
 from portal.notices import services
 from portal.notices.queries import notices_of
+
+NDJSON = "application/x-ndjson"
 
 
 class EventSerializer(Shape[Any]):
@@ -65,6 +71,26 @@ class Events(View):
         """The log, as far as the caller may read it, newest first."""
         rows = events_visible_to(actor_of(request))
         return listed(request, rows, EventSerializer, ordering=("-at", "-id"), narrow=EventFilter)
+
+
+class ExportEvents(View):
+    @says(
+        "events_export",
+        gives={(200, NDJSON): OpenApiTypes.BINARY},
+        asks={"shape": str, **dict.fromkeys(EventFilter.base_filters, str)},
+    )
+    def get(self, request: Request) -> Any:
+        """Everything the caller may read that fits the filter, oldest first, one event a line; `shape` is `ndjson` or `ocsf`
+        (1.8, Entity Management). Every export is an event.
+        """
+        actor = actor_of(request)
+        chosen = EventFilter(request.query_params, events_visible_to(actor))
+        check_known(request, {*chosen.filters, "shape"})
+        if not chosen.is_valid():
+            raise Invalid(fields={name: list(texts) for name, texts in chosen.errors.items()})
+        asked = {name: request.query_params[name][:200] for name in chosen.filters if request.query_params.get(name)}
+        lines = export_events(chosen.qs, request.query_params.get("shape", "ndjson"), asked=asked, actor=actor)
+        return StreamingHttpResponse(lines, content_type=NDJSON)
 
 
 class Notices(View):

@@ -66,7 +66,7 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("lease_offers_read", "leases_ask"), "take_lease"),
     **dict.fromkeys(("leases_read", "leases_end"), CLOUDS),  # of others; the caller's own are hers
     # Events
-    "subscriptions_create": "view_event",
+    **dict.fromkeys(("subscriptions_create", "events_export"), "view_event"),
     **dict.fromkeys(("subscriptions_read", "subscriptions_pause", "subscriptions_end"), ACCESS),  # of others
     # Organization
     **dict.fromkeys(("scopes_read", "scopes_quotas", "assignments_list", "groups_list", "groups_read"), "view_scope"),

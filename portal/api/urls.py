@@ -150,6 +150,7 @@ urlpatterns = [
     path("people/<uuid:pk>/enable/", people.Enable.as_view()),
     path("access/why/", why.Why.as_view()),
     path("events/", records.Events.as_view()),
+    path("events/export/", records.ExportEvents.as_view()),
     path("subscriptions/", subscriptions.Subscriptions.as_view()),
     path("subscriptions/<uuid:pk>/", subscriptions.Subscription.as_view()),
     path("subscriptions/<uuid:pk>/pause/", subscriptions.Pause.as_view()),

@@ -83,6 +83,22 @@ def events_for(subscription: Subscription, owner: Actor) -> QuerySet[Event]:
     return rows.filter(wanted)
 
 
+def event_visible_to(actor: Actor, pk: UUID) -> Event:
+    """One event she may read, with its place in the sealed order as `position`; NotFound where it is none."""
+    place = Subquery(Position.objects.filter(event_id=OuterRef("pk")).values("position"))
+    rows = events_visible_to(actor).select_related("actor", "acting_for", "viewed_as_by").annotate(position=place)
+    found: Event | None = rows.filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def siblings_of(event: Event, actor: Actor) -> QuerySet[Event]:
+    """The others of the same request that she may read, oldest first."""
+    rows: QuerySet[Event] = events_visible_to(actor).exclude(pk=event.pk).order_by("at", "id")
+    return rows.filter(correlation_id=event.correlation_id) if event.correlation_id else rows.none()
+
+
 def due_subscriptions(at: datetime) -> QuerySet[Subscription]:
     """Those that nobody holds and that have something to send: the next event in turn, or what a person asked for."""
     free = Q(held_until=None) | Q(held_until__lte=at)

@@ -51,6 +51,18 @@ class Above(models.Lookup):
 
 
 @PathField.register_lookup
+class Through(models.Lookup):
+    """`path__through="label"`: the label stands anywhere in the path, so that is the thing's path or below it."""
+
+    lookup_name = "through"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        left, left_params = self.process_lhs(compiler, connection)
+        return f"{left} ~ %s::lquery", (*left_params, f"*.{self.rhs}.*")
+
+
+@PathField.register_lookup
 class Depth(models.Transform):
     """`path__depth`: how many levels."""
 

@@ -1,16 +1,20 @@
 """The event log: what happened, by whom, to what."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import django_tables2 as tables
+from django import forms
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from portal.access.guard import permissions_of
 from portal.access.queries import events_visible_to
 from portal.events.filters import EventFilter
 from portal.events.queries import with_positions
+from portal.web.shell import shell_of
 
 ROWS = 50
 
@@ -19,7 +23,7 @@ class EventTable(tables.Table):
     """One event a row."""
 
     action = tables.TemplateColumn(
-        '{% load concord %}<span class="mono">{{ record.action }}</span>'
+        '{% load concord %}<a class="mono name" href="{% url "event" record.pk %}">{{ record.action }}</a>'
         '{% if record.reason %}<br><span class="small quiet">{{ record.reason }}</span>{% endif %}',
         verbose_name=_("Action"),
         orderable=False,
@@ -67,9 +71,14 @@ class EventTable(tables.Table):
 def events(request: HttpRequest) -> HttpResponse:
     """What she may read of the log, newest first."""
     chosen = EventFilter(request.GET, events_visible_to(request.actor))
+    by_name = [(str(node.pk), node.name) for node in shell_of(request).places]
+    chosen.form.fields["scope"].widget = forms.Select(choices=[("", _("anywhere")), *by_name])
     table = EventTable(with_positions(chosen.qs))
     tables.RequestConfig(request, paginate={"per_page": ROWS}).configure(table)
-    return render(request, "events/events.html", {"filter": chosen, "table": table})
+    asked = urlencode({name: value for name, value in request.GET.dict().items() if name in chosen.filters and value})
+    may_export = "view_event" in permissions_of(request.actor)
+    context = {"filter": chosen, "table": table, "asked": asked, "may_export": may_export}
+    return render(request, "events/events.html", context)
 
 
 def page_number(request: HttpRequest) -> Any:

@@ -179,6 +179,8 @@ TAKES: dict[str, Takes | Free] = {
     "directory-go-on": Takes("", "operate_platform"),
     "events": Free.EACH,
     **dict.fromkeys(("event-proof", "seals", "seals-published", "seals-checker"), Takes("view_event")),
+    "event": Takes("view_event"),
+    "events-export": Takes("view_event"),
     "evidence": Free.EACH,
     "evidencepack": Takes("view_event"),
     "evidencepack-download": Takes("view_event"),
@@ -193,7 +195,7 @@ TAKES: dict[str, Takes | Free] = {
 
 OF_THE_FRAME = frozenset(name for name, takes in TAKES.items() if takes is Free.FRAME)
 HANDED_OUT = frozenset(
-    {"event-proof", "seals-published", "seals-checker", "evidencepack-download"}
+    {"event-proof", "seals-published", "seals-checker", "evidencepack-download", "events-export"}
     | {"export-download", "scope-shares-report", "import-template", "import-result", "review-report", "scope-terms-accepted"}
 )
 """Files: whoever looks as another person takes nothing home in her name."""

@@ -53,7 +53,8 @@ from portal.web import (
     terms,
     why,
 )
-from portal.web.audit import packs, subscription_acts, subscriptions
+from portal.web.audit import event, packs, subscription_acts, subscriptions
+from portal.web.audit import exports as event_exports
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -189,6 +190,8 @@ urlpatterns = [
     path("events/seals/", seal.seals, name="seals"),
     path("events/seals/published.json", seal.take_published, name="seals-published"),
     path("events/seals/verify_evidence.py", seal.checker, name="seals-checker"),
+    path("events/<uuid:pk>/", event.event, name="event"),
+    path("events/export/", event_exports.export, name="events-export"),
     path("events/evidence/", packs.evidence, name="evidence"),
     path("events/evidence/<uuid:pk>/", packs.pack, name="evidencepack"),
     path("events/evidence/<uuid:pk>/download/", packs.download, name="evidencepack-download"),
