@@ -7,6 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from portal.access.models import Scope
+
 Choices = Sequence[tuple[str, Any]]
 
 
@@ -33,11 +35,11 @@ OPERATORS_OF: dict[Sort, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One fact a policy may ask about. `choices` are the values to choose from, or a function that gives them."""
+    """One fact a policy may ask about. `choices` are the values to choose from, or a function that gives those of a scope."""
 
     label: Any
     sort: Sort
-    choices: Choices | Callable[[], Choices] = ()
+    choices: Choices | Callable[[Scope], Choices] = ()
 
 
 ENVIRONMENTS: Choices = (("try", _("Try")), ("develop", _("Develop")), ("produce", _("Produce")))

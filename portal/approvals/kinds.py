@@ -11,7 +11,7 @@ from portal.access.models import Assignment, Scope
 from portal.access.resolver import held_by, in_force
 from portal.approvals.asked import Asked
 from portal.approvals.models import Risk
-from portal.approvals.routes import StagePlan
+from portal.approvals.routes import HOUSE_RULE, Route, StagePlan
 from portal.core import registry
 from portal.core.errors import Conflict
 from portal.users.actor import Actor
@@ -26,9 +26,9 @@ class Kind:
     `name` is what `ask` is given, `label` what people read, `permission` what it takes to withdraw; empty
     where having asked is enough. `risk` is low, medium or high: an act of low risk may be approved by time running out
     where a policy says so, one of high risk asks for a sign-in a moment ago where it is decided from a mail.
-    What is `free` is allowed where no policy speaks of it. What has no page of its own is `listed` among what one asked for,
-    where it is followed and taken back. What has a `house` is always decided by these stages, whatever policies add to them or
-    allow. `asks` are the facts of its own that a policy may ask about.
+    What is `free` is allowed where no policy speaks of it; of any other the `house` rule says who decides then. What has stages
+    that `always` hold is decided by these, whatever policies add to them or allow. What has no page of its own is `listed`
+    among what one asked for, where it is followed and taken back. `asks` are the facts of its own that a policy may ask about.
     """
 
     name: str
@@ -37,7 +37,8 @@ class Kind:
     risk: str = Risk.LOW
     free: bool = False
     listed: bool = False
-    house: tuple[StagePlan, ...] = ()
+    house: Route = HOUSE_RULE
+    always: tuple[StagePlan, ...] = ()
     asks: Mapping[str, Asked] = MappingProxyType({})
 
     def load(self, subject_id: str) -> Any:

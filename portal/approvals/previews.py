@@ -13,7 +13,7 @@ from portal.approvals.facts import plain
 from portal.approvals.kinds import context_of, kind_named
 from portal.approvals.models import Approval
 from portal.approvals.queries import rules_for
-from portal.approvals.routes import Allowed, Matched, Route, Rule, read_who, route_for
+from portal.approvals.routes import HOUSE_RULE, Allowed, Matched, Route, Rule, read_who, route_for
 from portal.approvals.settling import staffed
 from portal.core import clock
 from portal.users.actor import Actor
@@ -41,11 +41,12 @@ class Preview:
 
 def route_of(kind: str, facts: Mapping[str, Any], context: Mapping[str, Any], scope: Scope, at: datetime) -> Route | Allowed:
     """The route that the policies of a moment ask for, given these facts and what is known of place and person."""
-    governed, rules = kind_named(kind), rules_for(kind, scope, at)
-    if not governed.house:
-        return route_for({**facts, **context}, rules, free=governed.free)
-    answer = route_for({**facts, **context}, [*rules, Rule("", "", 1, -1, stages=governed.house)])
-    return replace(answer, policies=tuple(matched for matched in answer.policies if matched.id))
+    known, rules = kind_named(kind), rules_for(kind, scope, at)
+    if known.always:
+        answer = route_for({**facts, **context}, [*rules, Rule("", "", 1, -1, stages=known.always)])
+        return replace(answer, policies=tuple(matched for matched in answer.policies if matched.id))
+    answer = route_for({**facts, **context}, rules, free=known.free)
+    return known.house if answer is HOUSE_RULE else answer
 
 
 def preview(

@@ -4,12 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from portal.access.guard import require, require_fresh
 from portal.access.models import Scope
-from portal.approvals import settling
+from portal.approvals import publishing, settling
 from portal.approvals.checks import (
     check_apart,
     check_asker,
@@ -25,13 +24,12 @@ from portal.approvals.closing import close
 from portal.approvals.eligibility import apart_of
 from portal.approvals.facts import card_hash as hash_of
 from portal.approvals.facts import plain
-from portal.approvals.kinds import kind_named, kinds, subject_of
-from portal.approvals.models import Approval, Choice, Policy, PolicyState, StageState, State
+from portal.approvals.kinds import kind_named, subject_of
+from portal.approvals.models import Approval, Choice, Policy, StageState, State
 from portal.approvals.returning import send_back
 from portal.approvals.revising import answer_of, decide_anew, keep_card, known_of, locked
-from portal.approvals.routes import Allowed, Route, read_conditions, read_stages, stage_data
+from portal.approvals.routes import Allowed, Route
 from portal.core import clock
-from portal.core.errors import Conflict, Invalid
 from portal.core.models import new_id
 from portal.events.services import record
 from portal.notices.services import notify
@@ -167,45 +165,20 @@ def facts_changed(kind: str, subject_id: Any, *, actor: Actor) -> Approval | Non
 def publish_policy(
     scope: Scope, name: str, *, subject_kind: str, conditions: list[Any], stages: list[Any], actor: Actor
 ) -> Policy:
-    """Put a rule in force at a scope and below, in place of the version before. No stages: it allows what matches."""
+    """Put a rule in force at a scope and below, in place of the version before. No stages: it allows what matches.
+
+    What people change is proposed instead (`proposals`), so that two of them agree.
+    """
     require(actor, "manage_policies", scope)
-    if subject_kind not in kinds():
-        raise Invalid(fields={"subject_kind": [subject_kind]})
-    if not name.strip():
-        raise Invalid(fields={"name": ["?"]})
-    try:
-        read_conditions(conditions)
-        plans = read_stages(stages)
-    except ValueError as error:
-        raise Invalid(str(error), fields={"rule": [str(error)]}) from error
-    at = clock.now()
-    before = _versions(scope, subject_kind, name).first()
-    if before and before.state == PolicyState.ACTIVE:
-        _retire(before, at)
-    policy = Policy.objects.create(
-        scope=scope,
-        name=name.strip(),
-        subject_kind=subject_kind,
-        version=before.version + 1 if before else 1,
-        conditions=conditions,
-        stages=[stage_data(plan) for plan in plans],
-        starts=at,
-        made_by=actor.user,
-    )
-    record("approvals.publish_policy", policy, actor=actor, conditions=conditions, stages=policy.stages)
-    return policy
+    content = publishing.content_of(name, subject_kind, conditions, stages)
+    return publishing.put_in_force(scope, content, made_by=actor.user, actor=actor)
 
 
 @transaction.atomic
 def retire_policy(policy: Policy, *, actor: Actor) -> Policy:
     """End a rule; what was asked before keeps it."""
     require(actor, "manage_policies", policy)
-    policy = Policy.objects.select_for_update(of=("self",)).select_related("scope").get(pk=policy.pk)
-    if policy.state != PolicyState.ACTIVE:
-        raise Conflict("This version is no longer in force.")
-    _retire(policy, clock.now())
-    record("approvals.retire_policy", policy, actor=actor)
-    return policy
+    return publishing.end(policy, actor=actor)
 
 
 def _asked_before(kind: str, subject: Any, key: str, *, actor: Actor) -> Approval | None:
@@ -219,14 +192,3 @@ def _deciders(approval: Approval) -> list[User]:
     stages = [stage for stage in settling.stages_of(approval) if stage.state == StageState.OPEN]
     people = {person for stage in stages for person in settling.voters_now(approval, stage)}
     return list(User.objects.filter(pk__in=people))
-
-
-def _versions(scope: Scope, subject_kind: str, name: str) -> QuerySet[Policy]:
-    rows = Policy.objects.filter(scope=scope, subject_kind=subject_kind, name=name.strip())
-    found: QuerySet[Policy] = rows.select_for_update().order_by("-version")
-    return found
-
-
-def _retire(policy: Policy, at: datetime) -> None:
-    policy.state, policy.ends = PolicyState.RETIRED, at
-    policy.save()

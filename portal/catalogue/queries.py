@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
+from portal.access.models import Scope
 from portal.catalogue.models import Component, Offering, OfferingState, OfferingVersion, Plan
 from portal.catalogue.schemas import units_of
 from portal.core.errors import NotFound
@@ -26,6 +27,13 @@ def offering_visible_to(actor: Actor, pk: uuid.UUID | str) -> Offering:
     if found is None:
         raise NotFound
     return found
+
+
+def choices_of_offerings(scope: Scope) -> list[tuple[str, str]]:
+    """By slug and name, what is offered in a scope, above it and below it: each slug once."""
+    near = Q(scope__path__above=scope.path) | Q(scope__path__within=scope.path)
+    rows = Offering.objects.filter(near).exclude(state=OfferingState.DRAFT).order_by("-scope__path")
+    return sorted(dict(rows.values_list("slug", "name")).items(), key=lambda row: (row[1], row[0]))
 
 
 def current_version(offering: Offering) -> OfferingVersion | None:

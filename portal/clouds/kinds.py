@@ -4,10 +4,13 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from portal.approvals.asked import Asked, Sort
 from portal.approvals.kinds import Kind
 from portal.approvals.models import Risk
 from portal.clouds import lifecycle
+from portal.clouds.labels import RUNGS
 from portal.clouds.models import Connection, ConnectionState
+from portal.clouds.queries import choices_of_providers
 from portal.core.errors import NotFound
 from portal.users.actor import Actor
 
@@ -19,6 +22,10 @@ class ConnectionKind(Kind):
     label = _("Connection")
     permission = "manage_connections"
     risk = Risk.HIGH
+    asks = {
+        "provider": Asked(_("Provider"), Sort.CHOICE, choices_of_providers),
+        "rung": Asked(_("What Concord may do"), Sort.CHOICE, tuple(RUNGS.items())),
+    }
 
     def load(self, subject_id: str) -> Connection:
         found: Connection | None = Connection.objects.select_related("scope", "provider").filter(pk=subject_id).first()

@@ -26,6 +26,11 @@ def provider_names() -> Options:
     return list(Provider.objects.order_by("name").values_list("key", "name"))
 
 
+def choices_of_providers(scope: Scope) -> Options:
+    """The same, for a policy of any scope: one list for all."""
+    return provider_names()
+
+
 def provider_named(key: str) -> Provider:
     """One provider that can be connected, or NotFound."""
     found = providers_offered().filter(key=key).first()

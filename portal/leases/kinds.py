@@ -4,9 +4,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from portal.approvals.asked import Asked, Sort
 from portal.approvals.kinds import Kind
 from portal.approvals.models import Risk
 from portal.clouds.models import ConnectionState
+from portal.clouds.queries import choices_of_providers
 from portal.core.errors import Refused
 from portal.leases import states
 from portal.leases.models import Lease, LeaseState
@@ -20,6 +22,10 @@ class LeaseKind(Kind):
     label = _("Cloud access")
     permission = "take_lease"
     risk = Risk.MEDIUM
+    asks = {
+        "minutes": Asked(_("Minutes"), Sort.NUMBER),
+        "provider": Asked(_("Provider"), Sort.CHOICE, choices_of_providers),
+    }
 
     def load(self, subject_id: str) -> Lease | None:
         return states.locked(subject_id)

@@ -71,6 +71,13 @@ class BudgetState:
         reached = [each for each in (self.budget.thresholds if self.budget else ()) if (self.percent or 0) >= each]
         return max(reached, default=None)
 
+    @property
+    def standing(self) -> str:
+        """In one word: `none` without a budget, `over` it, `near` its end from its first threshold on, else `within`."""
+        if self.amount is None:
+            return "none"
+        return "over" if self.is_over else "near" if self.threshold else "within"
+
 
 def outlook(scope: Scope, zone: str, currency: str, *, at: datetime) -> Outlook:
     """A scope's month at a moment, in the calendar of its organization."""

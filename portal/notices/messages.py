@@ -72,6 +72,16 @@ MESSAGES: Mapping[str, Message] = {
         _("It needs no decision any more."),
         mail=False,
     ),
+    "policy_alone": Message(
+        _("A policy is changed where nobody else could agree"),
+        _("%(label)s is about to change in %(scope)s"),
+        _("Only one admin is there to decide, so it may be put through in a day. Look at it, and speak up if it is wrong."),
+    ),
+    "policy_change_withdrawn": Message(
+        _("A change of a policy that I proposed was withdrawn"),
+        _("The change of %(label)s was withdrawn"),
+        _("Somebody else who manages policies there took it back. What was in force stays in force."),
+    ),
     "order_moved": Message(
         _("My order moved on"),
         _("%(label)s: %(state)s"),

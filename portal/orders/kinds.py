@@ -1,19 +1,33 @@
 """An order as a governed act: what the approval engine needs to know of it."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.models import ScopeState
+from portal.approvals.asked import Asked, Choices, Sort
 from portal.approvals.kinds import Kind
+from portal.catalogue.queries import choices_of_offerings
 from portal.clouds.models import ConnectionState
 from portal.core import clock
 from portal.core.errors import Refused
+from portal.metering.queries import budget_state
 from portal.orders import progress
 from portal.orders.models import Order, OrderItem, OrderState
+from portal.orders.queries import open_cost
 from portal.users.actor import Actor
+
+ACTIONS: Choices = (("create", gettext_lazy("Create")), ("terminate", gettext_lazy("End")))
+BUDGETS: Choices = (
+    ("within", gettext_lazy("Within it")),
+    ("near", gettext_lazy("Near its end")),
+    ("over", gettext_lazy("Over it")),
+    ("none", gettext_lazy("There is none")),
+)
 
 
 def facts_of(order: Order, items: Sequence[OrderItem]) -> dict[str, Any]:
@@ -40,12 +54,25 @@ def facts_of(order: Order, items: Sequence[OrderItem]) -> dict[str, Any]:
     }
 
 
+def budget_of(order: Order, *, but: Order | None = None) -> str:
+    """How the tightest budget stands with this order beside all that are open, or all `but` one; whoever may see it."""
+    cost = order.cost_per_month or Decimal()
+    state = budget_state(order.project, extra_per_month=cost, open_below=partial(open_cost, but=but))
+    return state.standing
+
+
 class OrderKind(Kind):
     """An order that waits for a decision."""
 
     name = "order"
     label = gettext_lazy("Order")
     permission = "place_order"
+    asks = {
+        "cost_per_month": Asked(gettext_lazy("Cost a month"), Sort.AMOUNT),
+        "actions": Asked(gettext_lazy("What happens"), Sort.LIST, ACTIONS),
+        "offerings": Asked(gettext_lazy("Service"), Sort.LIST, choices_of_offerings),
+        "budget": Asked(gettext_lazy("Budget"), Sort.CHOICE, BUDGETS),
+    }
 
     def load(self, subject_id: str) -> Order | None:
         found: Order | None = (
@@ -56,6 +83,9 @@ class OrderKind(Kind):
     def facts(self, subject: Order) -> dict[str, Any]:
         rows = OrderItem.objects.filter(order=subject).select_related("plan__version__offering", "connection")
         return facts_of(subject, list(rows))
+
+    def context(self, subject: Order) -> dict[str, Any]:
+        return {"budget": budget_of(subject, but=subject)}
 
     def still_valid(self, subject: Order) -> bool:
         if subject.project.state != ScopeState.ACTIVE:

@@ -17,7 +17,7 @@ from portal.core.errors import Refused
 from portal.metering.budgets import BudgetState
 from portal.metering.queries import budget_state
 from portal.orders.drafts import quote_data
-from portal.orders.kinds import OrderKind, facts_of
+from portal.orders.kinds import OrderKind, budget_of, facts_of
 from portal.orders.models import Order, OrderItem
 from portal.orders.queries import open_cost
 from portal.pricing.quotes import Quote, quote
@@ -79,6 +79,7 @@ def budget_with(project: Scope, cost: Decimal, *, actor: Actor, but: Order | Non
 
 def _decision(order: Order, item: OrderItem, actor: Actor) -> tuple[Preview | None, str]:
     try:
-        return preview(OrderKind.name, facts_of(order, [item]), order.project, actor=actor), ""
+        context = {"budget": budget_of(order)}
+        return preview(OrderKind.name, facts_of(order, [item]), order.project, actor=actor, context=context), ""
     except Refused as refusal:
         return None, str(refusal)

@@ -30,6 +30,11 @@ class ProjectKind(Kind):
     name = asks.PROJECT
     label = gettext_lazy("Project")
     listed = True
+    asks = {
+        "project_environment": Asked(gettext_lazy("Environment of the project"), Sort.TEXT),
+        "project_data_class": Asked(gettext_lazy("Data class of the project"), Sort.TEXT),
+        "cost_centre": Asked(gettext_lazy("Cost centre"), Sort.TEXT),
+    }
 
     def load(self, subject_id: str) -> ProjectAsk | None:
         rows = ProjectAsk.objects.select_for_update(of=("self",)).select_related("tenant", "owner", "asked_by")
@@ -71,6 +76,7 @@ class MembershipKind(Kind):
     label = gettext_lazy("Membership")
     listed = True
     risk = Risk.MEDIUM
+    asks = {"role": Asked(gettext_lazy("Role"), Sort.TEXT)}
 
     def load(self, subject_id: str) -> JoinAsk | None:
         rows = JoinAsk.objects.select_for_update(of=("self",)).select_related("project", "role", "asked_by")

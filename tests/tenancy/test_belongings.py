@@ -49,6 +49,7 @@ KEYS_TO_PEOPLE = {
     "approvals.File.put_by": "history",
     "approvals.File.removed_by": "history",
     "approvals.Policy.made_by": "history",
+    "approvals.PolicyChange.asked_by": "history",
     "approvals.Vote.person": "history",
     "approvals.Vote.cast_by": "history",
     "approvals.Vote.seat": "history",

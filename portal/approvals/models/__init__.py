@@ -4,16 +4,20 @@ from portal.approvals.models.approvals import OPEN, Approval, FrozenCard, Risk, 
 from portal.approvals.models.calendars import Calendar
 from portal.approvals.models.files import File
 from portal.approvals.models.policies import Policy, PolicyState
+from portal.approvals.models.policy_changes import ChangeAct, ChangeState, PolicyChange
 from portal.approvals.models.stages import Choice, Stage, StageState, Vote
 
 __all__ = [
     "OPEN",
     "Approval",
     "Calendar",
+    "ChangeAct",
+    "ChangeState",
     "Choice",
     "File",
     "FrozenCard",
     "Policy",
+    "PolicyChange",
     "PolicyState",
     "Risk",
     "Stage",
