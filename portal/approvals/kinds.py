@@ -101,6 +101,11 @@ def risk_of(kind: str, scope: Scope) -> str:
 def context_of(kind: str, scope: Scope, requester: User) -> dict[str, Any]:
     """What policies may ask about the place and who asks, beside the subject's own facts."""
     held = Assignment.objects.filter(in_force(), held_by(requester), scope__path__above=scope.path)
+    return {**context_at(kind, scope), "requester_roles": sorted(set(held.values_list("role__key", flat=True)))}
+
+
+def context_at(kind: str, scope: Scope) -> dict[str, Any]:
+    """What policies may ask about the place alone; nothing is read for it."""
     return {
         "kind": kind,
         "scopes": [str(UUID(label)) for label in str(scope.path).split(".")],
@@ -108,5 +113,4 @@ def context_of(kind: str, scope: Scope, requester: User) -> dict[str, Any]:
         "environment": scope.environment,
         "data_class": scope.data_class,
         "risk": risk_of(kind, scope),
-        "requester_roles": sorted(set(held.values_list("role__key", flat=True))),
     }

@@ -10,7 +10,7 @@ from portal.access.models import Assignment, Group, Scope
 from portal.access.queries import roles_for
 from portal.access.resolver import in_force
 from portal.approvals.asked import EVERYWHERE, OPERATORS_OF, Asked, Sort
-from portal.approvals.kinds import kind_named
+from portal.approvals.kinds import kinds
 from portal.approvals.publishing import Content
 from portal.approvals.routes import SCOPES, Condition, StagePlan, read_conditions, read_stages
 from portal.core.errors import Invalid
@@ -22,7 +22,8 @@ MOST_TEXT = 200
 
 def asked_of(kind: str) -> Mapping[str, Asked]:
     """What a policy about this kind of act may ask: the facts of its own first, then those of the place and of who asks."""
-    return {**kind_named(kind).asks, **EVERYWHERE}
+    known = kinds().get(kind)
+    return {**(known.asks if known else {}), **EVERYWHERE}
 
 
 def check_rule(content: Content, scope: Scope) -> None:

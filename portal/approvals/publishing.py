@@ -16,8 +16,8 @@ from portal.events.services import record
 from portal.users.actor import Actor
 from portal.users.models import User
 
-POLICY = "policy"
-"""The kind of act that a change of a policy is."""
+POLICY = "policychange"
+"""The kind of act that a change of a policy is: the word for the change, whose page is found by it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from portal.access.models import Assignment, GroupMember, Scope, ScopeShare
 from portal.access.resolver import in_force, permissions_of, scope_ids
-from portal.approvals.models import Approval, File, Policy, PolicyState, Stage, StageState, State, Vote
+from portal.approvals.models import Approval, File, Policy, Stage, StageState, State, Vote
 from portal.approvals.routes import Rule, read_conditions, read_stages
 from portal.core import clock
 from portal.core.errors import NotFound
@@ -109,12 +109,6 @@ def is_party(person_id: Any) -> Q:
     return asked | (Q(beneficiary__isnull=False) & meant) | Q(apart__contains=[person_id])
 
 
-def policies_visible_to(actor: Actor) -> QuerySet[Policy]:
-    """The policies in force in the scopes she sees."""
-    rows: QuerySet[Policy] = Policy.objects.visible_to(actor).filter(state=PolicyState.ACTIVE)
-    return rows.select_related("scope", "made_by").order_by("scope__path", "subject_kind", "name")
-
-
 def rules_for(subject_kind: str, scope: Scope, at: datetime) -> list[Rule]:
     """The policy versions in force at a moment for one kind of act at a scope: its own and those above it."""
     return rules_of(subject_kind, [UUID(label) for label in str(scope.path).split(".")], at)
@@ -124,17 +118,19 @@ def rules_of(subject_kind: str, scopes: Sequence[UUID], at: datetime) -> list[Ru
     """The same for a place by the ids from its organization down to it, as they were then."""
     rows = Policy.objects.filter(subject_kind=subject_kind, scope__in=scopes, starts__lte=at)
     rows = rows.filter(Q(ends=None) | Q(ends__gt=at))
-    return [
-        Rule(
-            id=str(row.pk),
-            name=row.name,
-            version=row.version,
-            depth=scopes.index(row.scope_id),
-            conditions=read_conditions(row.conditions),
-            stages=read_stages(row.stages),
-        )
-        for row in rows
-    ]
+    return [rule_of(row, depth=scopes.index(row.scope_id)) for row in rows]
+
+
+def rule_of(policy: Policy, *, depth: int) -> Rule:
+    """The policy version as the pure core reads it; `depth` is that of its scope below the organization."""
+    return Rule(
+        id=str(policy.pk),
+        name=policy.name,
+        version=policy.version,
+        depth=depth,
+        conditions=read_conditions(policy.conditions),
+        stages=read_stages(policy.stages),
+    )
 
 
 def places_of_rules(subject_kind: str, scopes: Iterable[Scope], at: datetime) -> set[str]:

@@ -64,7 +64,19 @@ WORDS: dict[str, Mapping[str, Any]] = {
 }
 DAYS = ("ends", "until")
 SAID = ("name", "region")
-ASIDE = ("currency", "items", "actions", "offerings")
+ASIDE = (
+    "currency",
+    "items",
+    "actions",
+    "offerings",
+    "was",
+    "becomes",
+    "policy",
+    "policy_kind",
+    "change",
+    "allows",
+    "version",
+)
 """Drawn elsewhere on the card, or said better by what is drawn."""
 AMOUNTS = ("budget_from", "budget_more", "budget_to", "cost_per_hour", "cost_per_month")
 

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.access.queries import events_visible_to, role_counts, roles_given
-from portal.approvals.queries import inbox_of, policies_visible_to, votes_of
+from portal.approvals.policy_queries import policies_visible_to
+from portal.approvals.queries import inbox_of, votes_of
 from portal.clouds.queries import connections_visible_to
 from portal.core import clock
 from portal.metering.queries import completeness, cost_by_path, exports_visible_to, standings_visible_to

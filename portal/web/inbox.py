@@ -31,6 +31,7 @@ from portal.web import facts, nav, room
 from portal.web.bars import Bar
 from portal.web.events import page_number
 from portal.web.live import privileged
+from portal.web.policies.shown import card_parts
 from portal.web.refusals import refuse
 
 ROWS = 50
@@ -107,6 +108,7 @@ def show(
         "card": drawn,
         "facts": facts.lines(drawn.facts),
         "cost": facts.cost_of(drawn.facts),
+        "parts": card_parts(found),
         "bars": room_of(request.actor, found, drawn),
         "items": facts.items(drawn.facts),
         "changed": facts.shifts(changed, drawn.facts),

@@ -55,6 +55,7 @@ NAV = [
         _("Projects"),
     ),
     Place("organization", _("Roles"), "roles", "adjustments", "manage_roles", ("role",)),
+    Place("organization", _("Policies"), "policies", "scale", "manage_policies", ("policy", "policychange")),
     Place("organization", _("Access review"), "reviews", "shield-check", "manage_members", ("review",), _("Review")),
     Place("organization", _("Roles by group"), "mapping", "route", "manage_members"),
     Place("organization", _("Sign-in"), "identity-providers", "key", "manage_identity_providers", ("identityprovider",)),

@@ -51,6 +51,16 @@ APPROVAL = {
     "void": Look("idle", "rotate-clockwise", _("Set aside")),
 }
 
+POLICY = {
+    "active": Look("ok", "circle-check", _("In force")),
+    "retired": Look("idle", "circle-x", _("Retired")),
+    "waiting": Look("wait", "clock", _("Waiting")),
+    "done": Look("ok", "check", _("Carried out")),
+    "denied": Look("fail", "x", _("Denied")),
+    "expired": Look("idle", "clock", _("Expired")),
+    "withdrawn": Look("idle", "arrow-back-up", _("Withdrawn")),
+}
+
 EFFECT = {
     "gains": Look("ok", "plus", _("Gains")),
     "loses": Look("fail", "minus", _("Loses")),
@@ -198,6 +208,7 @@ STATES: dict[str, dict[str, Look]] = {
     "sync": SYNC,
     "import": IMPORT,
     "row": ROW,
+    "policy": POLICY,
     "verdict": VERDICT,
     "leaving": LEAVING,
     "invitation": INVITATION,

@@ -32,7 +32,7 @@ class Free(Enum):
 
 
 ACCESS, PEOPLE, SIGN_IN = "manage_members", "manage_people", "manage_identity_providers"
-ACCOUNTS = "manage_service_accounts"
+ACCOUNTS, POLICIES = "manage_service_accounts", "manage_policies"
 SCOPES = ("manage_tenants", "manage_projects")
 RETRY = ("operate_resource", "operate_platform")
 TAKES: dict[str, Takes | Free] = {
@@ -151,6 +151,14 @@ TAKES: dict[str, Takes | Free] = {
     "role-new": Takes("manage_roles", "manage_roles"),
     "role": Takes("manage_roles", "manage_roles"),
     "role-delete": Takes("", "manage_roles"),
+    "policies": Takes(POLICIES),
+    "policies-simulator": Takes(POLICIES),
+    "policy": Takes(("view_scope", POLICIES)),
+    "policy-new": Takes(POLICIES, POLICIES),
+    "policy-change": Takes(POLICIES, POLICIES),
+    "policy-retire": Takes("", POLICIES),
+    "policychange": Takes((POLICIES, "vote")),
+    **dict.fromkeys(("policychange-withdraw", "policychange-put-through"), Takes("", POLICIES)),
     "reviews": Takes(ACCESS, ACCESS),
     "review": Takes(ACCESS),
     "review-decide": Takes("", ACCESS),

@@ -55,6 +55,10 @@ from portal.web import (
 )
 from portal.web.audit import event, packs, subscription_acts, subscriptions
 from portal.web.audit import exports as event_exports
+from portal.web.policies import changes as policy_changes
+from portal.web.policies import editor as policy_editor
+from portal.web.policies import lists as policy_lists
+from portal.web.policies import simulator as policy_simulator
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -148,6 +152,15 @@ urlpatterns = [
     path("leavings/", leaving.leavings, name="leavings"),
     path("leavings/<uuid:pk>/", leaving.leaving, name="leaving"),
     path("leavings/<uuid:pk>/call-off/", leaving.call_off, name="leaving-call-off"),
+    path("policies/", policy_lists.policies, name="policies"),
+    path("policies/new/", policy_editor.policy_new, name="policy-new"),
+    path("policies/simulator/", policy_simulator.simulator, name="policies-simulator"),
+    path("policies/changes/<uuid:pk>/", policy_changes.change, name="policychange"),
+    path("policies/changes/<uuid:pk>/withdraw/", policy_changes.withdraw, name="policychange-withdraw"),
+    path("policies/changes/<uuid:pk>/put-through/", policy_changes.put_through, name="policychange-put-through"),
+    path("policies/<uuid:pk>/", policy_lists.policy, name="policy"),
+    path("policies/<uuid:pk>/change/", policy_editor.policy_change, name="policy-change"),
+    path("policies/<uuid:pk>/retire/", policy_lists.retire, name="policy-retire"),
     path("roles/", roles.roles, name="roles"),
     path("roles/new/", roles.role_new, name="role-new"),
     path("roles/<uuid:pk>/", roles.role, name="role"),

@@ -33,7 +33,7 @@ def propose(world, who="erin", scope=None, **given):
 
 
 def decide(change, actor, choice="approve"):
-    approval = approval_of("policy", change.pk)
+    approval = approval_of("policychange", change.pk)
     return services.vote(approval, choice, approval.card_hash, actor=actor, note="No." if choice == "deny" else "")
 
 
@@ -194,15 +194,15 @@ def test_who_is_alone_in_a_tenant_asks_the_admins_above(world):
 
 def test_no_policy_can_take_the_second_pair_of_eyes_away(world):
     with pytest.raises(Invalid):
-        propose(world, name="Free", subject_kind="policy", conditions=[], stages=[])
+        propose(world, name="Free", subject_kind="policychange", conditions=[], stages=[])
     with pytest.raises(Invalid):
-        in_force(world, name="Free", subject_kind="policy", conditions=[], stages=[])
+        in_force(world, name="Free", subject_kind="policychange", conditions=[], stages=[])
 
 
 def test_a_policy_about_policies_says_who_decides(two_admins):
     world = two_admins
     give(world.bob, "approver", world.nordwind)
-    in_force(world, name="Eyes", subject_kind="policy", conditions=[], stages=[APPROVER])
+    in_force(world, name="Eyes", subject_kind="policychange", conditions=[], stages=[APPROVER])
     change = propose(world)
     decide(change, world.actor("bob"))
     assert state_of(change) == "done"
@@ -245,7 +245,7 @@ def test_people_of_elsewhere_are_not_named(world):
 def test_the_facts_are_the_rule_itself(two_admins):
     in_force(two_admins)
     change = propose(two_admins, stages=[])
-    facts = kind_named("policy").facts(change)
+    facts = kind_named("policychange").facts(change)
     assert (facts["change"], facts["allows"], facts["version"]) == ("publish", True, 1)
     assert facts["was"]["stages"][0]["who"]["role"] == "approver"
     assert facts["becomes"] == {"conditions": BIG, "stages": []}
