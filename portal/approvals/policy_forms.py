@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 import django_filters as filters
 from django import forms
@@ -180,7 +179,7 @@ class FactsForm(forms.Form):
 class PolicyFilter(filters.FilterSet):  # type: ignore[misc]
     """By where it holds, what it speaks of, and words of its name."""
 
-    place = filters.ChoiceFilter(field_name="scope", label=_("Holds at"), empty_label=_("anywhere"))
+    place = filters.CharFilter(field_name="scope__name", lookup_expr="icontains", label=_("Holds at"))
     kind = filters.ChoiceFilter(field_name="subject_kind", label=_("Speaks of"), empty_label=_("anything"))
     name = filters.CharFilter(lookup_expr="icontains", label=_("Name"))
 
@@ -188,9 +187,8 @@ class PolicyFilter(filters.FilterSet):  # type: ignore[misc]
         model = Policy
         fields = ("place", "kind", "name")
 
-    def __init__(self, places: list[tuple[UUID, str]], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.filters["place"].extra["choices"] = places
         self.filters["kind"].extra["choices"] = kinds_offered()
 
 

@@ -99,15 +99,6 @@ def votes_on(changes: Iterable[PolicyChange]) -> dict[str, list[Vote]]:
     return found
 
 
-def places_with_policies(actor: Actor) -> list[tuple[UUID, str]]:
-    """The scopes where policies hold that she may see, by id and name."""
-    return list(
-        Scope.objects.filter(pk__in=policies_visible_to(actor).order_by().values("scope"))
-        .order_by("path")
-        .values_list("pk", "name")
-    )
-
-
 def change_visible_to(actor: Actor, pk: UUID | str) -> PolicyChange:
     """One proposed change, for who manages policies there or votes there; else NotFound."""
     rows = PolicyChange.objects.visible_to(actor) | PolicyChange.objects.visible_to(actor, "vote")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Case, Q, TextField, Value, When
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -36,6 +38,7 @@ class Names:
     people: Mapping[str, str] = field(default_factory=dict)
     scopes: Mapping[str, str] = field(default_factory=dict)
     choices: dict[tuple[str, str, Any], Mapping[str, Any]] = field(default_factory=dict)
+    are_short: bool = False
 
 
 def said_by(rule: Any) -> Said:
@@ -43,8 +46,10 @@ def said_by(rule: Any) -> Said:
     return Said(rule.scope, rule.subject_kind, read_conditions(rule.conditions), read_stages(rule.stages))
 
 
-def names_in(rules: Iterable[Said]) -> Names:
-    """The names that these rules use, in a handful of queries however many there are."""
+def names_in(rules: Iterable[Said], *, are_short: bool = False) -> Names:
+    """The names that these rules use, in one query however many there are. Short, a list leaves the values of facts that an app
+    would have to look up (an offering, a provider) as they are kept.
+    """
     rules = list(rules)
     stages = [stage.who for rule in rules for stage in rule.stages]
     tests = [test for rule in rules for test in rule.conditions]
@@ -57,12 +62,15 @@ def names_in(rules: Iterable[Said]) -> Names:
         value for test in tests if test.field == "requester_roles" for value in _many(test)
     }
     own = {role for role in roles if role and role not in ROLES}
-    return Names(
-        roles={**{key: str(words) for key, (words, _held) in ROLES.items()}, **_called(Role, own, "key")},
-        groups=_called(Group, groups),
-        people={str(user.pk): str(user) for user in User.objects.filter(pk__in=people)} if people else {},
-        scopes=_called(Scope, scopes),
-    )
+    asked = {
+        "role": (Role, "key", own),
+        "group": (Group, "pk", groups),
+        "person": (User, "pk", people),
+        "scope": (Scope, "pk", scopes),
+    }
+    found = _called({what: each for what, each in asked.items() if each[2]})
+    built_in = {key: str(words) for key, (words, _held) in ROLES.items()}
+    return Names({**built_in, **found["role"]}, found["group"], found["person"], found["scope"], are_short=are_short)
 
 
 def rule_text(said: Said, names: Names) -> str:
@@ -215,6 +223,8 @@ def label_of(name: str, asked: Asked | None) -> str:
 
 def _offered(name: str, asked: Asked, said: Said, names: Names) -> Mapping[str, Any]:
     """The words of a fact's values: for a whole organization at once, so that a long list asks once."""
+    if names.are_short and callable(asked.choices):
+        return {}
     root = str(said.scope.path).split(".")[0]
     key = (said.kind, name, root if callable(asked.choices) else None)
     if key not in names.choices:
@@ -236,7 +246,22 @@ def _ids(texts: Iterable[Any]) -> set[UUID]:
     return found
 
 
-def _called(model: Any, keys: set[Any], by: str = "pk") -> dict[str, str]:
-    if not keys:
-        return {}
-    return {str(key): name for key, name in model.objects.filter(**{f"{by}__in": keys}).values_list(by, "name")}
+def _called(asked: Mapping[str, tuple[Any, str, set[Any]]]) -> dict[str, dict[str, str]]:
+    """What things are called, by what they are and their key: all kinds in one query."""
+    found: dict[str, dict[str, str]] = {what: {} for what in ("role", "group", "person", "scope")}
+    rows = [
+        model.objects.filter(**{f"{by}__in": keys})
+        .annotate(what=Value(what, TextField()), key_text=Cast(by, TextField()), word=_word(model))
+        .order_by()
+        .values_list("what", "key_text", "word")
+        for what, (model, by, keys) in asked.items()
+    ]
+    for what, key, word in rows[0].union(*rows[1:]) if rows else ():
+        found[what][key] = word
+    return found
+
+
+def _word(model: Any) -> Any:
+    name: Any = Cast("name", TextField())
+    is_named = ~Q(name="")
+    return Case(When(is_named, name), default=Cast("username", TextField())) if model is User else name

@@ -38,7 +38,7 @@ def policies(request: HttpRequest) -> HttpResponse:
         raise NotFound
     actor, retired = request.actor, "retired" in request.GET
     rows = policy_queries.retired_visible_to(actor) if retired else policy_queries.policies_visible_to(actor)
-    chosen = PolicyFilter(policy_queries.places_with_policies(actor), request.GET, rows)
+    chosen = PolicyFilter(request.GET, rows)
     page = Paginator(chosen.qs, ROWS).get_page(page_number(request))
     context = {
         "filter": chosen,

@@ -114,7 +114,7 @@ class MovedLine:
 def lines(policies: Iterable[Policy]) -> list[Line]:
     """Policies for the list."""
     read = [(policy, said_by(policy)) for policy in policies]
-    names = names_in(said for _policy, said in read)
+    names = names_in((said for _policy, said in read), are_short=True)
     return [Line(policy, kind_label(said.kind), tests_of(said, names), stages_text(said, names)) for policy, said in read]
 
 
