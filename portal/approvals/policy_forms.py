@@ -173,7 +173,16 @@ class FactsForm(forms.Form):
                 given[name] = value == "yes"
             elif self.asked[name].sort == Sort.LIST and isinstance(value, str):
                 given[name] = [part.strip() for part in value.split(",")]
-        return {**given, "requester_roles": sorted(self.cleaned_data["requester_roles"])}
+        return {**given, "requester_roles": sorted(self.cleaned_data["requester_roles"]) or None}
+
+    @classmethod
+    def typed(cls, kind: str, scope: Scope, sent: QueryDict, prefix: str) -> "FactsForm":
+        """The form as it was typed so far, checked by nobody yet."""
+        form = cls(kind, scope, prefix=prefix)
+        for name, field in form.fields.items():
+            if values := [value for value in sent.getlist(f"{prefix}-{name}") if value]:
+                form.initial[name] = values if isinstance(field, forms.MultipleChoiceField) else values[-1]
+        return form
 
 
 class PolicyFilter(filters.FilterSet):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from portal.approvals.policy_queries import groups_near, people_by_id, people_na
 from portal.approvals.routes import Condition, StagePlan
 from portal.users.actor import Actor
 
-SIZES: Choices = (("ge", _("or more")), ("gt", _("more than")), ("le", _("or less")), ("lt", _("less than")))
+SIZES: Choices = (("ge", _("at least")), ("gt", _("more than")), ("le", _("at most")), ("lt", _("less than")))
 SAME: Choices = (("in", _("is")), ("not_in", _("is not")))
 EXACT: Choices = (("eq", _("exactly")), ("ne", _("other than")))
 OPERATORS: Mapping[Sort, Choices] = {
@@ -127,9 +127,7 @@ class StageRow(RowForm):
         label=_("People"), max_length=2000, help_text=_("Sign-in names or e-mail addresses, with commas between.")
     )
     mode = forms.ChoiceField(label=_("How many"), choices=MODES)
-    needed = forms.IntegerField(
-        label=_("The number"), min_value=1, max_value=100, required=False, help_text=_("Where a number of them is asked for.")
-    )
+    needed = forms.IntegerField(label=_("The number"), min_value=1, max_value=100, required=False)
     due_hours = forms.IntegerField(label=_("Within working hours"), min_value=1, max_value=10_000)
     on_timeout = forms.ChoiceField(
         label=_("If nobody decides in time"),
@@ -146,6 +144,7 @@ class StageRow(RowForm):
         self.scope = scope
         pick = self.first("pick") if self.first("pick") in FIELDS_OF else "role"
         kept = {*ALWAYS, *FIELDS_OF[pick]} - ({"together"} if is_first else set())
+        kept -= {"needed"} if self.first("mode") != "quorum" else set()
         for name in set(self.fields) - kept:
             del self.fields[name]
         self._offer(actor)

@@ -62,7 +62,7 @@ def names_in(rules: Iterable[Said], *, are_short: bool = False) -> Names:
         value for test in tests if test.field == "requester_roles" for value in _many(test)
     }
     own = {role for role in roles if role and role not in ROLES}
-    asked = {
+    asked: dict[str, tuple[Any, str, set[Any]]] = {
         "role": (Role, "key", own),
         "group": (Group, "pk", groups),
         "person": (User, "pk", people),

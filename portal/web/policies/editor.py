@@ -131,7 +131,8 @@ def show(request: HttpRequest, editor: Editor, begun_from: Policy | None, *, sta
         "policy": begun_from,
         "past": policy_queries.past_visible_to(request.actor, editor.kind, editor.scope),
         "chosen": request.POST.get("past", ""),
-        "facts": FactsForm(editor.kind, editor.scope, prefix="f"),
+        "facts": FactsForm.typed(editor.kind, editor.scope, request.POST, "f"),
+        "is_wrong": any(form.errors for form in editor.sheets),
         **found,
     }
     return render(request, "approvals/policy_edit.html", context, status=status)

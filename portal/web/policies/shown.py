@@ -222,7 +222,7 @@ def fact_text(test: Condition, fact: Any, said: Said, names: Names) -> str:
     asked: Asked | None = asked_of(said.kind).get(test.field)
     values = fact if isinstance(fact, list) else [fact]
     texts = [value_text(test.field, asked, value, said, names) for value in values[:MOST_PEOPLE]]
-    return ", ".join(texts) or _("nothing")
+    return ", ".join(text for text in texts if text) or _("not set")
 
 
 def _said(found: Approval, rule: dict[str, Any]) -> Said:

@@ -182,8 +182,8 @@ def change_hash(change):
 def test_rows_are_added_and_removed_and_nothing_typed_is_lost(signed_in, world):
     erin = signed_in("erin")
     sent = {**head(world, "Half"), **rows([COST, {"field": "budget"}], [ROLE, {"pick": "named", "people": "bob, carol"}])}
-    page = erin.post("/policies/new/", {**sent, "do": "add-condition"}).text
-    for kept in ('value="Half"', 'value="250.50"', 'value="bob, carol"', 'name="c2-field"', "It costs."):
+    page = erin.post("/policies/new/", {**sent, "past": "x", "f-cost_per_month": "42.5", "do": "add-condition"}).text
+    for kept in ('value="42.5"', 'value="Half"', 'value="250.50"', 'value="bob, carol"', 'name="c2-field"', "It costs."):
         assert kept in page
     page = erin.post("/policies/new/", {**sent, "do": "remove-condition-0"}).text
     assert 'value="250.50"' not in page
