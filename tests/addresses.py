@@ -11,6 +11,8 @@ from django.urls import URLPattern
 from portal.access.models import Assignment, Group, Role
 from portal.access.permissions import PERMISSIONS
 from portal.approvals.models import Approval
+from portal.approvals.proposals import propose_policy
+from portal.approvals.services import publish_policy
 from portal.audit.models import Delivery
 from portal.audit.packs import request_pack
 from portal.audit.services import subscribe
@@ -73,6 +75,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "orders": order.pk,
         "connections": market.aws.pk,
         **lent(market.aws, world.web, world.alice),
+        **ruled(world.nordwind, erin),
         "reviews": review.pk,
         "review-item": ReviewItem.objects.filter(review=review).first().pk,
         "scopes": world.web.pk,
@@ -134,6 +137,7 @@ def one_of_hers(market: Market) -> dict[str, Any]:
     cloud = cloud_of_hers(market)
     return {
         **lent(cloud, world.other_project, world.mallory),
+        **ruled(world.other, mallory),
         "scopes": world.other_project.pk,
         "organization": world.other.pk,
         "plan": plan.pk,
@@ -151,6 +155,15 @@ def one_of_hers(market: Market) -> dict[str, Any]:
         "groups": group.pk,
         "roles": create_role(world.other, "Hers", ["view_scope"], actor=mallory).pk,
     }
+
+
+def ruled(scope: Any, actor: Any) -> dict[str, Any]:
+    """A policy that hardly ever has its say, and another one that is proposed."""
+    rule: dict[str, Any] = {"subject_kind": "order", "stages": [{"who": {"pick": "role", "role": "approver"}}]}
+    rare = [{"field": "cost_per_month", "operator": "ge", "value": "1000000"}]
+    policy = publish_policy(scope, "Rare", conditions=rare, actor=actor, **rule)
+    change = propose_policy(scope, "Proposed", conditions=rare, actor=actor, **rule)
+    return {"policies": policy.pk, "policies/changes": change.pk, "policy-changes": change.pk}
 
 
 def lent(cloud: Connection, place: Any, holder: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.access.models import Group, Role, Token
-from portal.approvals.models import Approval
+from portal.approvals.models import Approval, PolicyChange
 from portal.audit.services import subscribe
 from portal.core import clock
 from portal.events.services import record
@@ -19,6 +19,7 @@ from portal.tenancy.custom_roles import create_role, edition_of
 from portal.tenancy.models import ReviewItem
 from portal.tenancy.reviews import start_review
 from portal.tenancy.sharing import share
+from tests import addresses
 from tests.addresses import asked_more
 from tests.api.test_asks import asked_for, invited, joining
 from tests.identity.upstream import oidc as provider_of
@@ -59,6 +60,8 @@ def things(market, world):
         "service-account": create_service_account(world.web, "ci", owner=world.alice, actor=world.actor("erin")).pk,
         **lent(market, world),
         "invitation": invited(world).pk,
+        "policy": ruled(world)["policies"],
+        "policy-change": PolicyChange.objects.get().pk,
         "project-ask": asked_for(world).pk,
         "join-ask": joining(world).pk,
         **{name.removesuffix("-asks") + "-ask": pk for name, pk in more.items() if name != "break-glass"},
@@ -96,6 +99,8 @@ READS = [
     ("lease-offers/{lease-offer}/", {"alice", "dave"}),
     ("leases/{lease}/", {"alice", "dave", "erin"}),
     ("invitations/{invitation}/", {"erin"}),
+    ("policies/{policy}/", {"carol", "dave", "erin"}),
+    ("policy-changes/{policy-change}/", {"carol", "erin"}),
     ("project-asks/{project-ask}/", {"alice"}),
     ("join-asks/{join-ask}/", {"alice"}),
     ("quota-asks/{quota-ask}/", {"alice"}),
@@ -165,6 +170,11 @@ ACTS = [
     ("POST", "subscriptions/{subscription}/rotate/", "nothing", {"alice"}, 200),
     ("POST", "subscriptions/{subscription}/test/", "nothing", {"alice"}, 202),
     ("POST", "subscriptions/{subscription}/replay/", "from", {"alice"}, 202),
+    ("POST", "policies/", "policy", {"erin"}, 201),
+    ("POST", "policies/simulate/", "trial", {"erin"}, 200),
+    ("POST", "policies/{policy}/retire/", "nothing", {"erin"}, 201),
+    ("POST", "policy-changes/{policy-change}/withdraw/", "nothing", {"erin"}, 200),
+    ("POST", "policy-changes/{policy-change}/put-through/", "nothing", {"erin"}, 409),  # not before its day is over
     ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
 ]
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
@@ -198,6 +208,16 @@ def planned(world):
 
 def _items(review):
     return [str(pk) for pk in ReviewItem.objects.filter(review=review).values_list("pk", flat=True)]
+
+
+def ruled(world):
+    """A policy of nordwind's, and one that erin proposed; nobody else could decide on it."""
+    return addresses.ruled(world.nordwind, world.actor("erin"))
+
+
+def rule_of(things):
+    stage = {"who": {"pick": "role", "role": "approver"}}
+    return {"scope": str(things["nordwind"]), "name": "Dear", "kind": "order", "conditions": [], "stages": [stage]}
 
 
 def body_of(name, market, things):
@@ -237,6 +257,8 @@ def body_of(name, market, things):
         },
         "subscription": {"scope": str(things["web"]), "name": "Again", "url": "http://127.0.0.1:9/"},
         "from": {"position": 1},
+        "policy": rule_of(things),
+        "trial": rule_of(things),
         "end": {"ends": (clock.now() + WEEK).date().isoformat()},
         "credentials": {"credentials": KEYS},
         "budget": {"amount": "900.50"},
@@ -276,6 +298,7 @@ LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/", "
 LISTS += ["leases/", "lease-offers/"]
 LISTS += ["invitations/", "project-asks/", "join-asks/", "quota-asks/", "budget-asks/", "break-glass/"]
 LISTS += ["subscriptions/"]
+LISTS += ["policies/", "policy-changes/"]
 
 
 @pytest.mark.parametrize("path", LISTS)

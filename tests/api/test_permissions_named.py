@@ -131,6 +131,8 @@ def bodies(market, things):
     item["answers"] = {"name": "web-9", "region": "eu-west-1", "image": market.image}
     week = (clock.now() + WEEK).isoformat()
     viewer = str(Role.objects.get(key="viewer").pk)
+    stage = {"who": {"pick": "role", "role": "approver"}}
+    rule = {"scope": organization, "name": "Dear", "kind": "order", "conditions": [], "stages": [stage]}
     keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
     cloud = {"provider": "aws", "config": {"regions": "eu-west-1", "endpoint": "http://127.0.0.1:9"}, "credentials": keys}
     return {
@@ -183,6 +185,7 @@ def bodies(market, things):
         "tokens_create": {"name": "ci", "expires": week},
         "subscriptions_create": {"scope": scope, "name": "other", "url": "http://127.0.0.1:9/"},
         "subscriptions_replay": {"position": 1},
+        **dict.fromkeys(("policies_propose", "policies_simulate"), rule),
     }
 
 

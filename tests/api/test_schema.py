@@ -59,6 +59,8 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "identity_providers_create": False,
         "connections_create": False,
         "exports_create": False,
+        "policies_propose": False,
+        "policies_retire": False,
         "reviews_start": False,
         "roles_create": False,
         "assignments_create": False,
