@@ -322,7 +322,7 @@ def test_every_address_with_an_id_is_nothing_to_another_organization(caller, mar
     notices = notify([world.alice], "role_given", target=world.web, actor=world.actor("erin"), role="Member")
     document, mallory = caller("alice").get("schema/").json(), caller("mallory")
     ids = {f"{name}s": pk for name, pk in things.items()} | {"scopes": things["web"], "notices": notices[0].pk}
-    ids["people"] = things["people"]
+    ids["people"], ids["policies"] = things["people"], things["policy"]
     ids["tokens"] = Token.objects.filter(user=world.alice).first().pk
     paths = {path: methods for path, methods in document["paths"].items() if "{" in path}
     bodies = [body_of(name, market, things) for name in ("nothing", "quote", "vote", "stop", "credentials", "budget")]
