@@ -75,7 +75,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "orders": order.pk,
         "connections": market.aws.pk,
         **lent(market.aws, world.web, world.alice),
-        **ruled(world.nordwind, erin),
+        **ruled(world.retail, erin),
         "reviews": review.pk,
         "review-item": ReviewItem.objects.filter(review=review).first().pk,
         "scopes": world.web.pk,

@@ -87,10 +87,10 @@ class RuleSerializer(Shape[Any]):
 
 
 class NewPolicySerializer(RuleSerializer):
-    """A version to put in force. `seen` is the version it was made from, refused where another is in force by now."""
+    """A version to put in force. `seen` is the number of the version it was made from, refused where another is in force by now."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
-    seen = serializers.UUIDField(required=False, allow_null=True, default=None)
+    seen = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)
 
 
 class TrialSerializer(RuleSerializer):

@@ -71,7 +71,7 @@ class Editor:
     ) -> None:
         self.actor, self.policy = actor, policy
         self.current = current_of(policy) if policy else None
-        self.seen = sent.get("seen", "") if sent else str(self.current.pk if self.current else "")
+        self.seen = sent.get("seen", "") if sent else str(self.current.version if self.current else "")
         places = [policy.scope] if policy else sorted(places_for_policies(actor), key=lambda one: str(one.path))
         self.places = {str(place.pk): place for place in places}
         kept = {"name": policy.name, "scope": str(policy.scope_id), "kind": policy.subject_kind} if policy else {}

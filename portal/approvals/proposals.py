@@ -38,19 +38,19 @@ def propose_policy(
     stages: list[Any],
     actor: Actor,
     reason: str = "",
-    seen: UUID | None = None,
+    seen: int | None = None,
     is_first: bool = False,
 ) -> PolicyChange:
     """Propose the next version of a policy, or a first one. It is in force once another agrees.
 
-    `seen` is the version it was made from: Conflict where another is in force by now. Is it meant to be the first, one of
+    `seen` is the number of the version it was made from: Conflict where another is in force by now. Is it meant to be the first, one of
     this name that is in force is not replaced unseen. Invalid names the row that is wrong.
     """
     scope = _opened(scope, actor)
     content = publishing.content_of(name, subject_kind, conditions, stages)
     check_rule(content, scope)
     before = _in_force(scope, subject_kind, content.name)
-    if seen is not None and (before is None or before.pk != seen):
+    if seen is not None and (before is None or before.version != seen):
         raise Conflict(_("Another version came in force since you began. Look at it, and begin from there."))
     if before is not None and is_first:
         raise Invalid(fields={"name": [_("A policy of this name is in force there. Change that one, or take another name.")]})

@@ -11,7 +11,7 @@ from django.db.models import Q
 from portal.access.models import Scope
 from portal.access.resolver import covers
 from portal.approvals.cards import people_of_ids
-from portal.approvals.eligibility import apart_of, bench_of
+from portal.approvals.eligibility import bench_of
 from portal.approvals.facts import plain
 from portal.approvals.kinds import context_at, context_of, kind_named
 from portal.approvals.models import Approval, Policy
@@ -117,7 +117,10 @@ def replay(draft: Draft, *, actor: Actor) -> Replay:
     found = list(rows.filter(scope__path__within=draft.scope.path)[: MOST + 1])
     near = Q(scope__path__above=draft.scope.path) | Q(scope__path__within=draft.scope.path)
     alive = Policy.objects.filter(near, Q(ends=None) | Q(ends__gt=now), subject_kind=kind, starts__lte=now)
-    rules = [(str(policy.scope.path), rule_of(policy, depth=str(policy.scope.path).count("."))) for policy in alive.select_related("scope")]
+    rules = [
+        (str(policy.scope.path), rule_of(policy, depth=str(policy.scope.path).count(".")))
+        for policy in alive.select_related("scope")
+    ]
     known, moved = kind_named(kind), []
     for approval in found[:MOST]:
         facts = {**approval.facts, **context_at(kind, approval.scope), **approval.context}
@@ -154,7 +157,7 @@ def _seat(plan: StagePlan, asked: Approval) -> Seat:
         subject_kind=asked.subject_kind, scope=asked.scope, requester=asked.requester, beneficiary=asked.beneficiary
     )
     try:
-        stage = staffed(shown, plan, apart_of(shown))
+        stage = staffed(shown, plan)
     except Refused:
         return Seat(plan, [], is_raised=False)
     return Seat(plan, people_of_ids(bench_of(stage, shown).eligible), is_raised=stage.raised_from is not None)

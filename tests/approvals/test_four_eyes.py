@@ -141,7 +141,7 @@ def test_a_version_made_from_an_old_one_is_refused(two_admins):
     old = in_force(two_admins)
     in_force(two_admins, conditions=[])
     with pytest.raises(Conflict):
-        propose(two_admins, stages=[], seen=old.pk)
+        propose(two_admins, stages=[], seen=old.version)
 
 
 def test_what_is_in_force_already_is_not_proposed(two_admins):

@@ -25,6 +25,8 @@ NAMES = {
     "role": "roles",
     "group": "groups",
     "user": "robot",
+    "f-place": "scopes",
+    "s0-at": "scopes",
 }
 """What a field of this name names; a new name needs its line here."""
 READ = {
@@ -35,6 +37,7 @@ READ = {
     "offering": {"project": "scopes", "connection": "connections", "plan": "plan"},
     "import-result": {"again": "imports"},
     "imports": {"again": "imports"},
+    "policies-simulator": {"scope": "scopes", "past": "approvals", "f-place": "scopes"},
     "why": {"id": "scopes", "scope": "scopes", "person": "people"},
 }
 """The pages that read an id from their query, and what it names."""

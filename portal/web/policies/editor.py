@@ -51,7 +51,7 @@ def edit(request: HttpRequest, begun_from: Policy | None) -> HttpResponse:
     """The form; posted, a row more or less, what it would change, or the proposal."""
     if request.method != "POST":
         return show(request, Editor(request.actor, policy=begun_from), begun_from)
-    act = request.POST.get("do", "redraw")
+    act = request.POST.get("do", "try")
     if act not in ("try", "propose"):
         editor = Editor(request.actor, request.POST, policy=begun_from)
         editor.change(act)
@@ -79,8 +79,8 @@ def propose(request: HttpRequest, editor: Editor) -> HttpResponse:
         conditions=content.conditions,
         stages=content.stages,
         reason=editor.head.cleaned_data["reason"],
-        seen=uuid.UUID(editor.seen) if is_id(editor.seen) else None,
-        is_first=not is_id(editor.seen),
+        seen=int(editor.seen) if editor.seen.isdecimal() else None,
+        is_first=not editor.seen.isdecimal(),
         actor=request.actor,
     )
     messages.success(request, _("Proposed. It is in force once it is agreed."))

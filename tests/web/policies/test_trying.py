@@ -67,7 +67,7 @@ def test_a_draft_is_shown_beside_the_policies_in_force_without_the_version_it_re
     world = wishes
     old = in_force(world, "Dear", subject_kind="wish")
     in_force(world, "Other", subject_kind="wish", conditions=[{**BIG[0], "value": "1000"}])
-    sent = {**rows([DEAR], [ADMINS]), "do": "try", "f-place": world.web.pk, "f-cost_per_month": "300", "seen": old.pk}
+    sent = {**rows([DEAR], [ADMINS]), "do": "try", "f-place": world.web.pk, "f-cost_per_month": "300", "seen": old.version}
     page = signed_in("erin").post(f"/policies/{old.pk}/change/", sent).text
     assert "Dear (as above)" in page
     assert f'href="/policies/{old.pk}/">Dear</a></b>' not in page
