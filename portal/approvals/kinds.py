@@ -1,6 +1,7 @@
 """What the engine knows of a subject: a kind is one small class in the app that owns the act, named in the settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from portal.access.models import Assignment, Scope
 from portal.access.resolver import held_by, in_force
 from portal.approvals.asked import Asked
 from portal.approvals.models import Risk
-from portal.approvals.routes import HOUSE_RULE, Route, StagePlan
+from portal.approvals.routes import HOUSE_RULE, Allowed, Facts, Route, Rule, StagePlan, route_for
 from portal.core import registry
 from portal.core.errors import Conflict
 from portal.users.actor import Actor
@@ -90,6 +91,16 @@ def subject_of(name: str, subject_id: str) -> tuple[Kind, Any]:
     if subject is None:
         raise Conflict(_("What this decides on is no longer there."))
     return kind, subject
+
+
+def answer_to(kind: str, facts: Facts, rules: Sequence[Rule]) -> Route | Allowed:
+    """What these rules ask for, given facts of one kind of act; where none speaks of it, what the kind itself says."""
+    known = kind_named(kind)
+    if known.always:
+        answer = route_for(facts, [*rules, Rule("", "", 1, -1, stages=known.always)])
+        return replace(answer, policies=tuple(matched for matched in answer.policies if matched.id))
+    answer = route_for(facts, rules, free=known.free)
+    return known.house if answer is HOUSE_RULE else answer
 
 
 def risk_of(kind: str, scope: Scope) -> str:

@@ -1,7 +1,7 @@
 """What would be asked of whom, before anything is asked: the same route, nothing written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -10,10 +10,10 @@ from portal.access.models import Scope
 from portal.approvals.cards import people_of_ids, who_text
 from portal.approvals.eligibility import bench_of
 from portal.approvals.facts import plain
-from portal.approvals.kinds import context_of, kind_named
+from portal.approvals.kinds import answer_to, context_of
 from portal.approvals.models import Approval
 from portal.approvals.queries import rules_for
-from portal.approvals.routes import HOUSE_RULE, Allowed, Matched, Route, Rule, read_who, route_for
+from portal.approvals.routes import Allowed, Matched, Route, read_who
 from portal.approvals.settling import staffed
 from portal.core import clock
 from portal.users.actor import Actor
@@ -41,12 +41,7 @@ class Preview:
 
 def route_of(kind: str, facts: Mapping[str, Any], context: Mapping[str, Any], scope: Scope, at: datetime) -> Route | Allowed:
     """The route that the policies of a moment ask for, given these facts and what is known of place and person."""
-    known, rules = kind_named(kind), rules_for(kind, scope, at)
-    if known.always:
-        answer = route_for({**facts, **context}, [*rules, Rule("", "", 1, -1, stages=known.always)])
-        return replace(answer, policies=tuple(matched for matched in answer.policies if matched.id))
-    answer = route_for({**facts, **context}, rules, free=known.free)
-    return known.house if answer is HOUSE_RULE else answer
+    return answer_to(kind, {**facts, **context}, rules_for(kind, scope, at))
 
 
 def preview(

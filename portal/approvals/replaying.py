@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from portal.approvals.facts import canonical, card_hash
-from portal.approvals.kinds import kind_named
+from portal.approvals.kinds import answer_to
 from portal.approvals.models import Approval, FrozenCard
 from portal.approvals.queries import rules_of
-from portal.approvals.routes import Allowed, Route, route_for, stage_data
+from portal.approvals.routes import Allowed, Route, stage_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def replay(approval: Approval) -> list[Replay]:
 def _replay(card: FrozenCard, said: Iterable[str]) -> Replay:
     scopes = [UUID(text) for text in card.context.get("scopes", [])]
     rules = rules_of(card.approval.subject_kind, scopes, card.policies_at)
-    answer = route_for({**card.facts, **card.context}, rules, free=kind_named(card.approval.subject_kind).free)
+    answer = answer_to(card.approval.subject_kind, {**card.facts, **card.context}, rules)
     faults = list(said)
     if card_hash(card.facts) != card.card_hash:
         faults.append("the facts are not those that were voted on")

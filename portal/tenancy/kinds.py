@@ -163,7 +163,7 @@ class BreakGlassKind(Kind):
     name = glass.BREAK_GLASS
     label = gettext_lazy("Break-glass")
     risk = Risk.HIGH
-    house = (StagePlan(Who("voters"), mode="quorum", needed=glass.REVIEWERS, again=True),)
+    always = (StagePlan(Who("voters"), mode="quorum", needed=glass.REVIEWERS, again=True),)
     asks = MappingProxyType(
         {
             "role_key": Asked(gettext_lazy("Role taken"), Sort.TEXT),

@@ -8,6 +8,7 @@ from portal.approvals import proposals, services
 from portal.approvals.kinds import kind_named
 from portal.approvals.models import Approval, Policy, PolicyChange
 from portal.approvals.queries import approval_of, inbox_of
+from portal.approvals.replaying import replay
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Unavailable
 from portal.events.models import Event
@@ -52,6 +53,12 @@ def test_a_policy_is_in_force_once_another_admin_agrees(two_admins):
     assert PolicyChange.objects.get().made == policy
     event = Event.objects.get(action="approvals.publish_policy")
     assert (event.actor, event.cause) == (world.anna, f"policychange:{change.pk}")
+
+
+def test_the_decision_on_a_policy_replays_from_the_record(two_admins):
+    change = propose(two_admins)
+    decide(change, two_admins.actor("anna"))
+    assert [each.fits for each in replay(approval_of("policychange", change.pk))] == [True]
 
 
 def test_who_proposed_it_does_not_agree_to_it(two_admins):
