@@ -46,11 +46,11 @@ class _Reader(HTMLParser):
             self.forms += self.open
         name, value, is_chosen = given.get("name", ""), given.get("value", ""), "checked" in given or "selected" in given
         if tag == "select":
-            self.select = name
+            self.select = "" if "disabled" in given else name
         for form in self.open:
             if tag == "option" and self.select:
                 form.offer(self.select, value, chosen=is_chosen)
-            elif tag == "input" and name and name != "csrfmiddlewaretoken":
+            elif tag == "input" and name and "disabled" not in given and name != "csrfmiddlewaretoken":
                 form.offer(name, value, chosen=is_chosen or given.get("type") not in ("radio", "checkbox"))
             elif tag == "textarea" and name:
                 form.offer(name, "some words", chosen=True)
