@@ -26,11 +26,15 @@ def full_spec(version: OfferingVersion, plan: Plan, answers: Mapping[str, Any]) 
     """The whole spec that the answers make, or Invalid with `fields`: what is fixed cannot be answered otherwise."""
     if plan.version_id != version.pk:
         raise Invalid(_("This plan belongs to another version."), fields={"plan": [_("Choose one of the plans shown.")]})
-    schema = spec_schema(version, plan)
-    spec = {**defaults(schema), **{name: _whole(value) for name, value in answers.items()}}
-    validate(schema, spec)
+    spec = filled(version, plan, answers)
+    validate(spec_schema(version, plan), spec)
     validate(CAPABILITIES[version.offering.capability], spec)
     return spec
+
+
+def filled(version: OfferingVersion, plan: Plan, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers with what is fixed and what the version leaves standing; whether they fit is not asked."""
+    return {**defaults(spec_schema(version, plan)), **{name: _whole(value) for name, value in answers.items()}}
 
 
 def _whole(value: Any) -> Any:

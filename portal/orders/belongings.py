@@ -11,11 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from portal.access.models import Scope
 from portal.approvals.handing_over import change_beneficiary, why_not_for
 from portal.events.services import record
-from portal.orders.models import OPEN, Order, OrderState
+from portal.orders.models import KIND, OPEN, Order, OrderState
 from portal.users.actor import Actor
 from portal.users.models import User
-
-KIND = "order"
 
 
 class OrderBelongings:

@@ -17,7 +17,7 @@ from portal.core import clock
 from portal.core.errors import Refused
 from portal.metering.queries import budget_state
 from portal.orders import progress
-from portal.orders.models import Order, OrderItem, OrderState
+from portal.orders.models import KIND, Order, OrderItem, OrderState
 from portal.orders.queries import open_cost
 from portal.users.actor import Actor
 
@@ -64,7 +64,7 @@ def budget_of(order: Order, *, but: Order | None = None) -> str:
 class OrderKind(Kind):
     """An order that waits for a decision."""
 
-    name = "order"
+    name = KIND
     label = gettext_lazy("Order")
     permission = "place_order"
     asks = {

@@ -15,6 +15,9 @@ from portal.core.models import Base
 from portal.provisioning.models import Resource
 from portal.users.models import User
 
+KIND = "order"
+"""What an order is called where it waits for a decision."""
+
 
 class OrderState(models.TextChoices):
     """`waiting` for a decision, `working` in the clouds; the others are ends, but a failed one may be tried again."""
@@ -107,3 +110,21 @@ class OrderItem(Base):
     def hold_key(self) -> str:
         """What it holds quota under until its resource does."""
         return f"order-item:{self.pk}"
+
+
+class Revision(Base):
+    """A change of an order that nobody had decided on: what was asked for before and from then on, as the card says it."""
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="revisions", db_index=False)
+    number = models.PositiveSmallIntegerField()
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    note = models.TextField(blank=True)
+    before = models.JSONField()
+    after = models.JSONField()
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=["order", "number"], name="one_revision_per_number"),)
+
+    def __str__(self) -> str:
+        return f"{self.order} revision {self.number}"

@@ -24,13 +24,12 @@ from portal.metering.services import check_budget
 from portal.orders import progress
 from portal.orders.drafts import ItemDraft, item_from
 from portal.orders.forms import LONGEST_KEY, LONGEST_NOTE
-from portal.orders.models import Action, Order, OrderItem, OrderState
+from portal.orders.models import KIND, Action, Order, OrderItem, OrderState
 from portal.orders.queries import open_cost
 from portal.provisioning import services as provisioning
 from portal.users.actor import Actor
 from portal.users.models import User
 
-KIND = "order"
 MOST_ITEMS = 20
 
 
@@ -50,11 +49,12 @@ def place_order(
     Conflict. Raises Invalid, QuotaExceeded, OverBudget, Refused, NotFound.
     """
     require(actor, "place_order", project)
-    _check_words(key, note)
+    _check_key(key)
+    check_note(note)
     if made := _placed_before(project, key, actor):
         return made
-    _check(project, items, beneficiary)
-    drawn = _drawn(items, project, actor)
+    check_order(project, items, beneficiary)
+    drawn = drawn_from(items, project, actor)
     cost = sum((item.cost_per_month for item in drawn), Decimal())
     order = Order(
         project=project,
@@ -72,7 +72,7 @@ def place_order(
         item.order, item.position = order, position
         item.save(force_insert=True)
     progress.hold(order, drawn)
-    _check_budget(order, actor)
+    check_budget_of(order, actor)
     record("orders.place", order, actor=actor, cost_per_month=cost, currency=order.currency, items=len(drawn))
     asked = approvals.ask(
         KIND, order, actor=actor, scope=project, title=title_of(drawn), beneficiary=beneficiary, key=f"order:{order.pk}"
@@ -177,22 +177,22 @@ def _save_new(order: Order, actor: Actor) -> Order | None:
     return None
 
 
-def _drawn(items: Sequence[ItemDraft], project: Scope, actor: Actor) -> list[OrderItem]:
-    """The items in the order asked. Drawn by resource, for each is locked: two orders never wait for each other."""
+def drawn_from(items: Sequence[ItemDraft], project: Scope, actor: Actor) -> list[OrderItem]:
+    """The items in the order asked, not saved. Drawn by resource, for each is locked: two orders never wait for each other."""
     at = clock.now()
     by_resource = sorted(enumerate(items), key=lambda pair: str(pair[1].resource_id or ""))
     drawn = {position: item_from(draft, project, actor=actor, at=at) for position, draft in by_resource}
     return [drawn[position] for position in range(len(items))]
 
 
-def _check_words(key: str, note: str) -> None:
-    if not key or not can_be_kept(key, LONGEST_KEY):
-        raise Invalid(fields={"key": [_("A key of at most %(most)s characters is needed.") % {"most": LONGEST_KEY}]})
+def check_note(note: str) -> None:
+    """Invalid where it is too long, or cannot be kept."""
     if not can_be_kept(note, LONGEST_NOTE):
         raise Invalid(fields={"note": [_("At most %(most)s characters.") % {"most": LONGEST_NOTE}]})
 
 
-def _check(project: Scope, items: Sequence[ItemDraft], beneficiary: User | None) -> None:
+def check_order(project: Scope, items: Sequence[ItemDraft], beneficiary: User | None) -> None:
+    """Refuse what is wrong with the order as a whole, before its items are looked at."""
     if project.state != ScopeState.ACTIVE:
         raise Conflict(_("This project is closed."))
     if not 0 < len(items) <= MOST_ITEMS:
@@ -204,7 +204,8 @@ def _check(project: Scope, items: Sequence[ItemDraft], beneficiary: User | None)
         raise Invalid(fields={"beneficiary": [_("This person cannot see the project.")]})
 
 
-def _check_budget(order: Order, actor: Actor) -> None:
+def check_budget_of(order: Order, actor: Actor) -> None:
+    """OverBudget where a budget above the project has no room for it beside all else that is open."""
     if order.cost_per_month <= 0:
         return
     others = partial(open_cost, but=order)
@@ -218,3 +219,8 @@ def _check_budget(order: Order, actor: Actor) -> None:
             missing=str(-state.left),
             currency=state.currency,
         )
+
+
+def _check_key(key: str) -> None:
+    if not key or not can_be_kept(key, LONGEST_KEY):
+        raise Invalid(fields={"key": [_("A key of at most %(most)s characters is needed.") % {"most": LONGEST_KEY}]})

@@ -75,6 +75,7 @@ KEYS_TO_PEOPLE = {
     "leases.LeaseOffer.made_by": "history",
     "metering.BudgetAsk.asked_by": "history",
     "metering.Export.asked_by": "history",
+    "orders.Revision.made_by": "history",
     "provisioning.Step.asked_by": "history",
     "tenancy.Acceptance.user": "history",
     "tenancy.Invitation.invited_by": "history",
