@@ -58,13 +58,13 @@ def amend_order(order: Order, items: Sequence[ItemDraft], *, actor: Actor, note:
 
 
 @transaction.atomic
-def resend_order(order: Order, *, actor: Actor, said: str = "") -> Order:
+def resubmit_order(order: Order, *, actor: Actor, said: str = "") -> Order:
     """Send an order that came back again as it is, with a word to who decides. Conflict where it does not wait for her."""
     check_note(said)
     order, approval = _held(order, actor)
     if approval.state != State.RETURNED:
         raise Conflict(_("It waits for a decision already."))
-    record("orders.resend", order, actor=actor, reason=said.strip())
+    record("orders.resubmit", order, actor=actor, reason=said.strip())
     returning.resubmit(approval, actor=actor, note=said.strip())
     return locked(order.pk)
 
@@ -86,15 +86,25 @@ def draft_of(item: OrderItem) -> ItemDraft:
     return ItemDraft(plan_id=item.plan_id, connection_id=item.connection_id, answers=item.spec)
 
 
+def why_not_amend(order: Order, actor: Actor) -> str:
+    """Why she cannot change it now; empty where she can, as far as can be said without trying."""
+    if order.requester.person_id != actor.person_id:
+        return _("Only who asked for it can change it.")
+    if order.state != OrderState.WAITING:
+        return _("It was decided already, so it cannot be changed. Order again instead.")
+    return ""
+
+
 def _held(order: Order, actor: Actor) -> tuple[Order, Approval]:
     """Order and approval, both held: hers, and not decided."""
     require(actor, "place_order", order)
     approval = lock_open(KIND, order.pk)
     order = locked(order.pk)
+    said = why_not_amend(order, actor)
     if order.requester.person_id != actor.person_id:
-        raise Forbidden(_("Only who asked for it can change it."))
-    if approval is None or order.state != OrderState.WAITING:
-        raise Conflict(_("It was decided already, so it cannot be changed. Order again instead."))
+        raise Forbidden(said)
+    if approval is None or said:
+        raise Conflict(said)
     return order, approval
 
 

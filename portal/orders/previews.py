@@ -1,7 +1,7 @@
 """What an order would cost, take and have decided, before anybody places it: for the form, and for a dry run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -19,21 +19,23 @@ from portal.metering.queries import budget_state
 from portal.orders.drafts import quote_data
 from portal.orders.kinds import OrderKind, budget_of, facts_of
 from portal.orders.models import Order, OrderItem
-from portal.orders.queries import open_cost
+from portal.orders.queries import items_of, open_cost
 from portal.pricing.quotes import Quote, quote
-from portal.tenancy.quotas import Room, room_in
+from portal.tenancy.quotas import Room, held_under, room_in
 from portal.users.actor import Actor
+from portal.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPreview:
-    """What placing it now would mean.
+    """What placing it now would mean. `quote` is of the item, `cost` of the whole order a month.
 
     `rooms` are the quotas that bind with what it takes of each. `budget` counts it and what is open; None where she may
     not see cost. `decision` says who would decide; None where nobody could, and then `undecidable` says so.
     """
 
     quote: Quote
+    cost: Decimal
     rooms: list[tuple[Room, int]]
     budget: BudgetState | None
     decision: Preview | None
@@ -49,22 +51,37 @@ def preview_order(
     *,
     actor: Actor,
     note: str = "",
+    beneficiary: User | None = None,
+    instead_of: OrderItem | None = None,
 ) -> OrderPreview:
-    """Look at an order of one item with the answers so far. Raises Invalid or NoPrice where it cannot be priced."""
+    """Look at an order of one item with the answers so far, or at one that waits with this `instead_of` an item of it.
+
+    Raises Invalid or NoPrice where it cannot be priced.
+    """
     priced = quote(plan, spec, project=project, at=clock.now())
     taken = quotas_of(plan, spec)
-    cost = priced.per_month
-    item = OrderItem(plan=plan, spec=dict(spec), connection=connection, region=region, cost_per_month=cost)
+    item = OrderItem(plan=plan, spec=dict(spec), connection=connection, region=region, cost_per_month=priced.per_month)
     item.quote = quote_data(priced)
+    waits = instead_of.order if instead_of else None
+    others = [each for each in items_of(waits) if each != instead_of] if waits else []
+    cost = sum((each.cost_per_month for each in others), priced.per_month)
     order = Order(project=project, requester=actor.user, note=note, cost_per_month=cost, currency=priced.currency)
-    decision, undecidable = _decision(order, item, actor)
+    order.beneficiary = waits.beneficiary if waits else beneficiary
+    decision, undecidable = _decision(order, [item, *others], actor)
     return OrderPreview(
         quote=priced,
-        rooms=[(room, taken[room.dimension]) for room in room_in(project) if taken.get(room.dimension)],
-        budget=budget_with(project, cost, actor=actor),
+        cost=cost,
+        rooms=[(room, taken[room.dimension]) for room in room_but(project, instead_of) if taken.get(room.dimension)],
+        budget=budget_with(project, cost, actor=actor, but=waits),
         decision=decision,
         undecidable=undecidable,
     )
+
+
+def room_but(project: Scope, item: OrderItem | None) -> list[Room]:
+    """The quotas that bind a project, without what an item that waits holds of them."""
+    held = held_under([item.hold_key]) if item else {}
+    return [replace(room, used=room.used - held.get(room.dimension, 0)) for room in room_in(project)]
 
 
 def budget_with(project: Scope, cost: Decimal, *, actor: Actor, but: Order | None = None) -> BudgetState | None:
@@ -77,9 +94,15 @@ def budget_with(project: Scope, cost: Decimal, *, actor: Actor, but: Order | Non
     return budget_state(project, extra_per_month=cost, open_below=partial(open_cost, but=but))
 
 
-def _decision(order: Order, item: OrderItem, actor: Actor) -> tuple[Preview | None, str]:
+def _decision(order: Order, items: Sequence[OrderItem], actor: Actor) -> tuple[Preview | None, str]:
+    facts = facts_of(order, items)
     try:
         context = {"budget": budget_of(order)}
-        return preview(OrderKind.name, facts_of(order, [item]), order.project, actor=actor, context=context), ""
+        return (
+            preview(
+                OrderKind.name, facts, order.project, actor=actor, beneficiary=order.beneficiary, context=context
+            ),
+            "",
+        )
     except Refused as refusal:
         return None, str(refusal)

@@ -13,7 +13,7 @@ from portal.access.guard import require
 from portal.access.models import Scope, ScopeState
 from portal.approvals import services as approvals
 from portal.approvals.eligibility import accounts_holding
-from portal.approvals.models import Approval
+from portal.approvals.models import Approval, State
 from portal.approvals.queries import approval_of
 from portal.core import clock
 from portal.core.errors import Conflict, Invalid, OverBudget
@@ -155,6 +155,12 @@ def title_of(items: Sequence[OrderItem]) -> str:
 def approval_for(order: Order) -> Approval | None:
     """The decision on an order."""
     return approval_of(KIND, order.pk)
+
+
+def is_returned(order: Order) -> bool:
+    """Whether it waits for who asked, not for a decision."""
+    asked = approval_for(order) if order.state == OrderState.WAITING else None
+    return asked is not None and asked.state == State.RETURNED
 
 
 def _placed_before(project: Scope, key: str, actor: Actor) -> Order | None:

@@ -14,18 +14,19 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.catalogue.models import Offering, OfferingVersion, Plan
 from portal.catalogue.queries import current_version, offering_visible_to
 from portal.core import clock
-from portal.core.errors import Conflict, Forbidden, Invalid, PortalError, Refused
+from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Refused
 from portal.core.models import new_id
-from portal.orders.models import Order
-from portal.orders.previews import OrderPreview, preview_order
-from portal.orders.queries import items_of
+from portal.orders.models import Order, OrderItem
+from portal.orders.previews import OrderPreview, preview_order, room_but
+from portal.orders.queries import item_visible_to, items_of
 from portal.orders.services import place_order
 from portal.pricing.quotes import NoPrice, Quote, quotes_from
-from portal.tenancy.quotas import room_in
 from portal.users.actor import Actor
 from portal.web.bars import Bar
 from portal.web.catalogue import icon_of
 from portal.web.ordersheet import Sheet, sheet_for
+from portal.web.placing.again import answers_of, misfits_of
+from portal.web.placing.errand import Errand, new_order
 from portal.web.room import budget_bars, quota_bars, shortage, way_to_ask
 from portal.web.shell import shell_of
 
@@ -57,7 +58,16 @@ def offering(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One service with its form; to htmx the form, or the price beside it, at the answers in the query."""
     found = offering_visible_to(request.actor, pk)
     version = current_version(found)
+    if version and (again := request.GET.get("again")):
+        return order_again(request, found, version, item_visible_to(request.actor, id_in(again)))
     return show(request, found, version, sheet_at(request, found, version, request.GET))
+
+
+def order_again(request: HttpRequest, found: Offering, version: OfferingVersion, item: OrderItem) -> HttpResponse:
+    """The form filled with what was ordered before; what of it no longer fits is said above."""
+    sheet = sheet_at(request, found, version, answers_of(item, version))
+    errand = new_order(found, misfits=misfits_of(item, sheet) if sheet else [])
+    return show(request, found, version, sheet, errand)
 
 
 @login_required
@@ -83,8 +93,9 @@ def place(request: HttpRequest, found: Offering, sheet: Sheet) -> HttpResponse:
     if not sheet.is_valid():
         return show(request, found, sheet.version, sheet, status=422)
     given = sheet.head.cleaned_data
+    words = {"key": given["key"], "note": given["note"], "beneficiary": sheet.beneficiary}
     try:
-        order = place_order(sheet.project, [sheet.draft()], key=given["key"], actor=request.actor, note=given["note"])
+        order = place_order(sheet.project, [sheet.draft()], actor=request.actor, **words)
     except Invalid as error:
         sheet.blame(error.extra.get("fields") or {"": [str(error)]})
         return show(request, found, sheet.version, sheet, status=422)
@@ -103,7 +114,8 @@ def is_of(order: Order, sheet: Sheet) -> bool:
     """Whether the order that came back is the one on this form, and not an earlier one that the form placed."""
     item, draft = items_of(order)[0], sheet.draft()
     answers = (draft.answers or {}).items()
-    same = order.project_id == sheet.project.pk and item.plan_id == draft.plan_id
+    whose = (sheet.beneficiary.pk if sheet.beneficiary else None, sheet.project.pk)
+    same = (order.beneficiary_id, order.project_id) == whose and item.plan_id == draft.plan_id
     return same and item.connection_id == draft.connection_id and all(item.spec.get(name) == each for name, each in answers)
 
 
@@ -122,19 +134,22 @@ def show(
     found: Offering,
     version: OfferingVersion | None,
     sheet: Sheet | None,
+    errand: Errand | None = None,
     *,
     refusal: PortalError | None = None,
     earlier: Order | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The page, or the part of it that htmx swaps."""
+    errand = errand or new_order(found)
     context = {
         "offering": found,
         "version": version,
         "icon_name": icon_of(found),
         "sheet": sheet,
-        "plans": plan_rows(version, sheet),
-        "price": price_of(sheet, request.actor) if sheet else Price(),
+        "errand": errand,
+        "plans": plan_rows(version, sheet, errand.item),
+        "price": price_of(sheet, request.actor, errand.item) if sheet else Price(),
         "refusal": refusal,
         "more": way_to_ask(refusal),
         "earlier": earlier,
@@ -143,26 +158,43 @@ def show(
     return render(request, part or "catalogue/offering.html", context, status=status)
 
 
-def plan_rows(version: OfferingVersion | None, sheet: Sheet | None) -> list[PlanRow]:
+def plan_rows(version: OfferingVersion | None, sheet: Sheet | None, instead_of: OrderItem | None = None) -> list[PlanRow]:
     """Every plan with its price, and whether the quota of the project has room for it."""
     if version is None:
         return []
     costs = quotes_from([version], organization_id=version.offering.scope_id, at=clock.now())
-    rooms = room_in(sheet.project) if sheet else []
+    rooms = room_but(sheet.project, instead_of) if sheet else []
     now = sheet.plan.pk if sheet else None
     return [PlanRow(plan, costs[plan.pk], shortage(plan, rooms), plan.pk == now) for plan in version.plans.all()]
 
 
-def price_of(sheet: Sheet, actor: Actor) -> Price:
-    """The quote of the answers so far with the room around it."""
+def price_of(sheet: Sheet, actor: Actor, instead_of: OrderItem | None = None) -> Price:
+    """The quote of the answers so far with the room around it, `instead_of` an item of an order that waits."""
     if sheet.connection is None:
         return Price(problem=_("No cloud for this is connected for %(project)s.") % {"project": sheet.project})
     if sheet.wrong:
         return Price(problem=_("Another value is needed for: %(fields)s.") % {"fields": ", ".join(sheet.wrong)})
     try:
-        seen = preview_order(sheet.project, sheet.plan, sheet.spec, sheet.connection, sheet.region, actor=actor)
+        seen = preview_order(
+            sheet.project,
+            sheet.plan,
+            sheet.spec,
+            sheet.connection,
+            sheet.region,
+            actor=actor,
+            beneficiary=sheet.beneficiary,
+            instead_of=instead_of,
+        )
     except NoPrice as refusal:
         return Price(problem=str(refusal))
     except Invalid:
         return Price(problem=_("The price stands here once the sizes are filled in."))
-    return Price(preview=seen, bars=[*budget_bars(seen.budget, seen.quote.per_month), *quota_bars(seen.rooms)])
+    return Price(preview=seen, bars=[*budget_bars(seen.budget, seen.cost), *quota_bars(seen.rooms)])
+
+
+def id_in(text: str) -> uuid.UUID:
+    """The id that an address carries; what is none is not there."""
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise NotFound from error

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy
@@ -15,6 +14,7 @@ from portal.approvals.cards import stage_lines, waits_for
 from portal.approvals.models import Approval
 from portal.clouds.labels import cause_of, translated
 from portal.core.schema import properties
+from portal.events.models import Event
 from portal.metering.queries import costs_of_resources, current_period
 from portal.orders import services
 from portal.orders.models import Action, Order, OrderItem, OrderState
@@ -24,8 +24,9 @@ from portal.provisioning.queries import steps_of_each
 from portal.users.actor import Actor
 from portal.users.models import User
 from portal.web.catalogue import icon_of
-from portal.web.ordersheet import PREFIX, in_order
+from portal.web.ordersheet import in_order
 from portal.web.orderstory import is_given_up, moments_of, stops_of
+from portal.web.placing.revisions import Change, changes_of
 from portal.web.story import Moment
 
 POLL_WORKING, POLL_WAITING = 3, 15
@@ -86,6 +87,10 @@ class Picture:
     can_act: bool
     can_give_up: bool
     can_prove: bool
+    can_amend: bool
+    is_returned: bool
+    returned_with: str
+    changes: list[Change]
     again_url: str
     poll_s: int
     support: str
@@ -95,6 +100,7 @@ def picture_of(order: Order, *, actor: Actor) -> Picture:
     """The order as it stands now, for this person."""
     items = list(items_of(order))
     approval = services.approval_for(order)
+    returned = approval is not None and approval.state == "returned"
     waiting = waits_for(approval) if approval else []
     steps = steps_of_each(item.resource_id for item in items if item.resource_id)
     failed = [item for item in items if item.resource and item.resource.error] if is_at_work(order) else []
@@ -121,7 +127,11 @@ def picture_of(order: Order, *, actor: Actor) -> Picture:
         can_act=order.state == OrderState.FAILED and holds(actor, "place_order", order),
         can_give_up=all(item.action == Action.CREATE for item in failed),
         can_prove=holds(actor, "view_event", order) and not actor.viewed_as_by,
-        again_url=again_url(order, items, actor),
+        can_amend=may_withdraw(order, actor) and any(item.action == Action.CREATE for item in items),
+        is_returned=returned,
+        returned_with=words_of_return(events) if returned else "",
+        changes=changes_of(order),
+        again_url=again_url(order, items[0], actor),
         poll_s=seconds_to_next(order),
         support=support_text(order, failed, steps),
     )
@@ -175,15 +185,18 @@ def may_withdraw(order: Order, actor: Actor) -> bool:
     return order.state == OrderState.WAITING and hers and holds(actor, "place_order", order)
 
 
-def again_url(order: Order, items: list[OrderItem], actor: Actor) -> str:
-    """The form with the answers of its first item; empty where she could not send it."""
-    item = items[0]
+def words_of_return(events: Iterable[Event]) -> str:
+    """What was said when it came back the last time."""
+    said = [event.reason for event in events if event.action == "approvals.return"]
+    return said[-1] if said else ""
+
+
+def again_url(order: Order, item: OrderItem, actor: Actor) -> str:
+    """The form with the answers of an item; empty where she could not send it."""
     offering = item.plan.version.offering
     if item.action != Action.CREATE or not offering.is_orderable or not holds(actor, "place_order", order):
         return ""
-    answers = {f"{PREFIX}-{name}": value for name, value in item.spec.items() if name != "name" and value not in ("", None)}
-    chosen = {"project": order.project_id, "connection": item.connection_id, "plan": item.plan_id}
-    return f"{reverse('offering', args=[offering.pk])}?{urlencode({**chosen, **answers})}"
+    return f"{reverse('offering', args=[offering.pk])}?again={item.pk}"
 
 
 def seconds_to_next(order: Order) -> int:

@@ -16,7 +16,7 @@ from portal.core.errors import Conflict
 from portal.orders import services
 from portal.orders.filters import OrderFilter
 from portal.orders.models import Order
-from portal.orders.queries import order_visible_to, orders_visible_to, with_items
+from portal.orders.queries import order_visible_to, orders_visible_to, with_items, with_returned
 from portal.web.orderpage import picture_of
 from portal.web.shell import shell_of
 
@@ -34,7 +34,10 @@ class OrderTable(tables.Table):
         accessor="items",
     )
     state = tables.TemplateColumn(
-        '{% load concord %}{% state record.state "order" %}', verbose_name=_("State"), orderable=False
+        '{% load concord %}{% if record.is_returned %}{% state "returned" "order" %}'
+        '{% else %}{% state record.state "order" %}{% endif %}',
+        verbose_name=_("State"),
+        orderable=False,
     )
     project = tables.TemplateColumn(
         '<span class="clip" title="{{ record.project }}">{{ record.project }}</span>',
@@ -42,7 +45,12 @@ class OrderTable(tables.Table):
         orderable=False,
     )
     requester = tables.TemplateColumn(
-        "{% load concord %}{% person record.requester %}", verbose_name=_("Who"), orderable=False
+        "{% load concord i18n %}{% person record.requester %}"
+        "{% if record.beneficiary and record.beneficiary_id != record.requester_id %}"
+        '<br><span class="small quiet">'
+        "{% blocktranslate with name=record.beneficiary trimmed %}for {{ name }}{% endblocktranslate %}</span>{% endif %}",
+        verbose_name=_("Who"),
+        orderable=False,
     )
     cost = tables.TemplateColumn(
         "{% load concord %}{% money record.cost_per_month record.currency sign=True %}",
@@ -70,7 +78,7 @@ def orders(request: HttpRequest) -> HttpResponse:
     seen = orders_visible_to(request.actor)
     seen = seen.filter(project__path__within=here.path) if here else seen
     chosen = OrderFilter(request.GET, seen)
-    table = OrderTable(with_items(chosen.qs))
+    table = OrderTable(with_items(with_returned(chosen.qs)))
     tables.RequestConfig(request, paginate={"per_page": ROWS}).configure(table)
     is_empty = not table.page.paginator.count and not request.GET
     return render(request, "orders/orders.html", {"filter": chosen, "table": table, "is_empty": is_empty, "here": here})

@@ -17,7 +17,9 @@ from portal.core.models import new_id
 from portal.core.schema import Schema, defaults, properties
 from portal.orders.drafts import ItemDraft
 from portal.orders.forms import OrderForm
+from portal.orders.queries import people_to_order_for
 from portal.users.actor import Actor
+from portal.users.models import User
 
 PREFIX = "spec"
 MOST_PROJECTS = 500
@@ -34,6 +36,7 @@ class Sheet:
 
     version: OfferingVersion
     projects: list[Scope]
+    people: list[User]
     connections: list[Connection]
     project: Scope
     connection: Connection | None
@@ -47,6 +50,12 @@ class Sheet:
     @property
     def key(self) -> str:
         return str(self.head["key"].value())
+
+    @property
+    def beneficiary(self) -> User | None:
+        """For whom it is, where that is not who orders."""
+        person: User | None = chosen(self.people, self.head["beneficiary"].value())
+        return person
 
     def is_valid(self) -> bool:
         """Both forms, so that every field that is wrong says so at once."""
@@ -67,13 +76,21 @@ class Sheet:
 
 
 def sheet_for(
-    actor: Actor, version: OfferingVersion, data: Mapping[str, Any], *, here: str = "", bound: bool = False
+    actor: Actor,
+    version: OfferingVersion,
+    data: Mapping[str, Any],
+    *,
+    here: str = "",
+    bound: bool = False,
+    only: Scope | None = None,
 ) -> Sheet | None:
     """The form at the choices in `data`, with errors where `bound`; None where she may order nowhere.
 
     `here` is the path of the scope that the page shows: unless data says, its project or the first one in it is chosen.
+    `only` is the one project there is to choose, where an order that waits is changed.
     """
-    projects = list(projects_where(actor, "place_order", within=version.offering.scope)[:MOST_PROJECTS])
+    within_reach = projects_where(actor, "place_order", within=version.offering.scope)
+    projects = [only] if only else list(within_reach[:MOST_PROJECTS])
     if not projects:
         return None
     project = chosen(projects, data.get("project")) or nearest(projects, here)
@@ -87,15 +104,17 @@ def sheet_for(
     probe = SchemaForm(schema, data, options=options, prefix=PREFIX)
     probe.is_valid()
     spec, wrong = so_far(probe, region)
-    choices: dict[str, Any] = {"projects": projects, "connections": connections, "plans": plans}
+    people = people_to_order_for(project, but=actor.user)
+    choices: dict[str, Any] = {"projects": projects, "people": people, "connections": connections, "plans": plans}
     if bound:
         head = OrderForm(data, **choices)
         fields = probe
     else:
         answers = {"project": project.pk, "connection": connection and connection.pk, "plan": plan.pk}
-        head = OrderForm(initial={**answers, "note": data.get("note", ""), "key": key_in(data)}, **choices)
+        typed = {"note": data.get("note", ""), "beneficiary": data.get("beneficiary", ""), "key": key_in(data)}
+        head = OrderForm(initial={**answers, **typed}, **choices)
         fields = SchemaForm(schema, options=options, prefix=PREFIX, initial=kept(schema, options, region, data))
-    return Sheet(version, projects, connections, project, connection, plan, region, head, fields, spec, wrong)
+    return Sheet(version, projects, people, connections, project, connection, plan, region, head, fields, spec, wrong)
 
 
 def where(schema: Schema, connection: Connection | None, data: Mapping[str, Any]) -> tuple[str, dict[str, Options]]:

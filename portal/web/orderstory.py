@@ -78,12 +78,16 @@ def decided(order: Order, approval: Approval | None, stages: Iterable[StageLine]
 
 def voted(approval: Approval, vote: Any) -> Moment:
     """What one person decided."""
-    yes = vote.choice == "approve"
-    title = _("Approved by %(name)s") if yes else _("Denied by %(name)s")
+    looks: dict[str, tuple[str, str, str]] = {
+        "approve": (_("Approved by %(name)s"), "ok", "check"),
+        "deny": (_("Denied by %(name)s"), "fail", "x"),
+        "return": (_("Sent back by %(name)s"), "wait", "arrow-back-up"),
+    }
+    title, kind, icon = looks[vote.choice]
     return Moment(
         title % {"name": vote.person},
-        "ok" if yes else "fail",
-        "check" if yes else "x",
+        kind,
+        icon,
         at=vote.created_at,
         after=after(approval.created_at, vote.created_at),
         quote=vote.note,
@@ -104,6 +108,8 @@ def acted(events: Iterable[Event]) -> list[Moment]:
     """What people did with it, and how it ended without being made."""
     said: dict[str, tuple[Any, str, str]] = {
         "orders.retry": (_("Tried again by %(name)s"), "ok", "refresh"),
+        "orders.amend": (_("Changed by %(name)s"), "ok", "git-compare"),
+        "orders.resubmit": (_("Sent again by %(name)s"), "ok", "send"),
         "orders.give_up": (_("Given up by %(name)s"), "idle", "x"),
         "approvals.withdraw": (_("Withdrawn by %(name)s"), "idle", "arrow-back-up"),
         "approvals.expire": (_("Expired"), "idle", "clock"),
@@ -180,6 +186,9 @@ def ahead(
         return [Moment(end, "next", detail=coming(items, gave_up=gave_up))]
     if order.state != OrderState.WAITING or approval is None:
         return []
+    if approval.state == "returned":
+        came_back = Moment(_("Came back, and waits for %(name)s") % {"name": order.requester}, "wait", "arrow-back-up")
+        return [came_back, Moment(_("Then it is decided anew"), "next"), Moment(end, "next")]
     who = [str(user) for user in waiting[:MOST_NAMES]]
     told = _("Waits for %(names)s") % {"names": _(" or ").join(who)} if who else _("Waits for a decision")
     now = Moment(
@@ -233,7 +242,8 @@ def stops_of(order: Order, items: Sequence[OrderItem], approval: Approval | None
     making = _("Being ended") if items[0].action == Action.TERMINATE else _("Being made")
     match order.state:
         case OrderState.WAITING:
-            return [(_("Placed"), "done"), (_("Waits for a decision"), "now"), (making, ""), (end, "")]
+            waits = _("Came back") if approval is not None and approval.state == "returned" else _("Waits for a decision")
+            return [(_("Placed"), "done"), (waits, "now"), (making, ""), (end, "")]
         case OrderState.WORKING:
             return [(_("Placed"), "done"), (second, "done"), (making, "now"), (end, "")]
         case OrderState.FAILED:

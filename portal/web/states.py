@@ -32,6 +32,7 @@ RESOURCE = {
 
 ORDER = {
     "waiting": Look("wait", "clock", _("Waiting")),
+    "returned": Look("wait", "arrow-back-up", _("Returned")),
     "working": Look("move", "loader-2", _("Being made")),
     "done": Look("ok", "circle-check", _("Done")),
     "failed": Look("fail", "alert-triangle", _("Failed")),

@@ -61,6 +61,8 @@ TAKES: dict[str, Takes | Free] = {
     "orders": Free.EACH,
     "order": Takes("view_order"),
     "order-withdraw": Takes("", "place_order"),
+    "order-amend": Takes("place_order", "place_order"),
+    "order-resubmit": Takes("", "place_order"),
     "order-retry": Takes("", "place_order"),
     "order-give-up": Takes("", "place_order"),
     # A lease is its holder's; of those of others, who manages the connection sees and ends them

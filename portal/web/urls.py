@@ -55,6 +55,7 @@ from portal.web import (
 )
 from portal.web.audit import event, packs, subscription_acts, subscriptions
 from portal.web.audit import exports as event_exports
+from portal.web.placing import change
 from portal.web.policies import changes as policy_changes
 from portal.web.policies import editor as policy_editor
 from portal.web.policies import lists as policy_lists
@@ -102,6 +103,8 @@ urlpatterns = [
     path("orders/", orders.orders, name="orders"),
     path("orders/<uuid:pk>/", orders.order, name="order"),
     path("orders/<uuid:pk>/withdraw/", orders.withdraw, name="order-withdraw"),
+    path("orders/<uuid:pk>/amend/", change.amend, name="order-amend"),
+    path("orders/<uuid:pk>/resubmit/", change.resubmit, name="order-resubmit"),
     path("orders/<uuid:pk>/retry/", orders.retry, name="order-retry"),
     path("orders/<uuid:pk>/give-up/", orders.give_up, name="order-give-up"),
     path("connections/", connections.connections, name="connections"),

@@ -9,7 +9,7 @@ from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, OverBudge
 from portal.events.models import Event
 from portal.metering.services import set_budget
 from portal.notices.models import Notice
-from portal.orders.amending import amend_order, draft_of, resend_order
+from portal.orders.amending import amend_order, draft_of, resubmit_order
 from portal.orders.drafts import ItemDraft
 from portal.orders.models import Order, OrderItem, Revision
 from portal.orders.queries import items_of
@@ -201,11 +201,11 @@ def test_what_came_back_is_changed_and_sent_again(market, order):
 def test_or_is_sent_again_as_it_is(market, order):
     send_back(market, order)
     with pytest.raises(Forbidden):
-        resend_order(order, actor=market.world.actor("bob"))
-    resend_order(order, actor=market.world.actor("alice"), said="It holds pictures only")
+        resubmit_order(order, actor=market.world.actor("bob"))
+    resubmit_order(order, actor=market.world.actor("alice"), said="It holds pictures only")
     assert approval_of(order).state == "waiting"
     with pytest.raises(Conflict):
-        resend_order(order, actor=market.world.actor("alice"))
+        resubmit_order(order, actor=market.world.actor("alice"))
     market.approve(order)
     assert Resource.objects.count() == 1
 

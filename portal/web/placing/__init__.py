@@ -1,0 +1,1 @@
+"""Other ways to the order form: again, changing what waits, and from a draft."""
