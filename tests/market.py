@@ -1,7 +1,7 @@
 """A market for tests: two clouds that really answer, offerings with prices on them, and a worker that is this process."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -152,3 +152,12 @@ def client_of(made: Connection) -> Any:
     """The vendor's own client of a simulated AWS: what there is, without our adapter."""
     keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "secret"}
     return boto3.client("ec2", endpoint_url=made.config["endpoint"], region_name=REGION, **keys)
+
+
+def sealed_plan(market: Market) -> Plan:
+    """An offering of servers that shows the setting to encrypt their disk; no price is set."""
+    shown = {"properties": {"encrypted": {"x-hidden": False}}}
+    draft = replace(SERVER, name="Sealed server", narrowing=shown)
+    version = publish_offering(market.world.nordwind, draft, actor=market.world.actor("erin"))
+    plan: Plan = version.plans.get()
+    return plan

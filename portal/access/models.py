@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GistIndex
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 from guardian.models import UserObjectPermissionBase
 
 from portal.access.managers import AccessManager
@@ -30,8 +31,27 @@ class ScopeState(models.TextChoices):
     CLOSED = "closed"
 
 
+class Environment(models.TextChoices):
+    """What a scope is for."""
+
+    TRY = "try", _("Try")
+    DEVELOP = "develop", _("Develop")
+    PRODUCE = "produce", _("Produce")
+
+
+class DataClass(models.TextChoices):
+    """Whom the data in a scope is for."""
+
+    PUBLIC = "public", _("Public")
+    INTERNAL = "internal", _("Internal")
+    RESTRICTED = "restricted", _("Restricted")
+
+
 class Scope(Base):
-    """An organization, a tenant in it (nested to five levels), or a project. `path` is the ltree of ids from the root."""
+    """An organization, a tenant in it (nested to five levels), or a project. `path` is the ltree of ids from the root.
+
+    Without an environment or data class of its own it has those of the nearest scope above: `access.classes` tells.
+    """
 
     scope_kind = models.CharField(max_length=12, choices=ScopeKind.choices, db_column="kind")
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
@@ -42,8 +62,8 @@ class Scope(Base):
     state = models.CharField(max_length=10, choices=ScopeState.choices, default=ScopeState.ACTIVE)
     calendar = models.CharField(max_length=40, default="default")
     zone = models.CharField(max_length=64, default="UTC")
-    environment = models.CharField(max_length=20, blank=True)
-    data_class = models.CharField(max_length=20, blank=True)
+    environment = models.CharField(max_length=20, choices=Environment.choices, blank=True)
+    data_class = models.CharField(max_length=20, choices=DataClass.choices, blank=True)
     cost_centre = models.CharField(max_length=40, blank=True)
     currency = models.CharField(max_length=3, default="EUR")
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from portal.access.models import DataClass, Environment
 from portal.access.queries import scope_for
 from portal.api.auth import actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
@@ -47,8 +48,8 @@ class NewProjectAskSerializer(Shape[Any]):
     ends = serializers.DateField()
     owner = serializers.CharField(max_length=150, required=False)
     cost_centre = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
-    environment = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
-    data_class = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
+    environment = serializers.ChoiceField(Environment.choices, required=False, allow_blank=True, default="")
+    data_class = serializers.ChoiceField(DataClass.choices, required=False, allow_blank=True, default="")
 
 
 class JoinAskSerializer(AskSerializer):

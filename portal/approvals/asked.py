@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.models import Scope
+from portal.access.models import DataClass, Environment, Scope
 
 Choices = Sequence[tuple[str, Any]]
 
@@ -42,8 +42,6 @@ class Asked:
     choices: Choices | Callable[[Scope], Choices] = ()
 
 
-ENVIRONMENTS: Choices = (("try", _("Try")), ("develop", _("Develop")), ("produce", _("Produce")))
-DATA_CLASSES: Choices = (("public", _("Public")), ("internal", _("Internal")), ("restricted", _("Restricted")))
 RISKS: Choices = (("low", _("Low")), ("medium", _("Medium")), ("high", _("High")))
 SCOPE_KINDS: Choices = (("organization", _("Organization")), ("tenant", _("Tenant")), ("project", _("Project")))
 
@@ -51,8 +49,8 @@ SCOPE_KINDS: Choices = (("organization", _("Organization")), ("tenant", _("Tenan
 EVERYWHERE: dict[str, Asked] = {
     "scopes": Asked(_("In or below"), Sort.LIST),
     "scope_kind": Asked(_("Kind of place"), Sort.CHOICE, SCOPE_KINDS),
-    "environment": Asked(_("Environment"), Sort.CHOICE, ENVIRONMENTS),
-    "data_class": Asked(_("Data class"), Sort.CHOICE, DATA_CLASSES),
+    "environment": Asked(_("Environment"), Sort.CHOICE, Environment.choices),
+    "data_class": Asked(_("Data class"), Sort.CHOICE, DataClass.choices),
     "risk": Asked(_("Risk"), Sort.CHOICE, RISKS),
     "requester_roles": Asked(_("Role of who asks"), Sort.LIST),
 }

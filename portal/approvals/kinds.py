@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from portal.access.models import Assignment, Scope
+from portal.access.classes import Classes, classes_of
+from portal.access.models import Assignment, DataClass, Environment, Scope
 from portal.access.resolver import held_by, in_force
 from portal.approvals.asked import Asked
 from portal.approvals.models import Risk
@@ -103,25 +104,23 @@ def answer_to(kind: str, facts: Facts, rules: Sequence[Rule]) -> Route | Allowed
     return known.house if answer is HOUSE_RULE else answer
 
 
-def risk_of(kind: str, scope: Scope) -> str:
+def risk_of(kind: str, classes: Classes) -> str:
     """The kind's own risk, one step higher in an environment that produces, and one where data is restricted."""
-    steps = RISKS.index(kind_named(kind).risk) + (scope.environment == "produce") + (scope.data_class == "restricted")
+    raised = (classes.environment == Environment.PRODUCE) + (classes.data_class == DataClass.RESTRICTED)
+    steps = RISKS.index(kind_named(kind).risk) + raised
     return RISKS[min(steps, len(RISKS) - 1)]
 
 
 def context_of(kind: str, scope: Scope, requester: User) -> dict[str, Any]:
     """What policies may ask about the place and who asks, beside the subject's own facts."""
     held = Assignment.objects.filter(in_force(), held_by(requester), scope__path__above=scope.path)
-    return {**context_at(kind, scope), "requester_roles": sorted(set(held.values_list("role__key", flat=True)))}
-
-
-def context_at(kind: str, scope: Scope) -> dict[str, Any]:
-    """What policies may ask about the place alone; nothing is read for it."""
+    classes = classes_of(scope)
     return {
         "kind": kind,
         "scopes": [str(UUID(label)) for label in str(scope.path).split(".")],
         "scope_kind": scope.scope_kind,
-        "environment": scope.environment,
-        "data_class": scope.data_class,
-        "risk": risk_of(kind, scope),
+        "environment": classes.environment,
+        "data_class": classes.data_class,
+        "risk": risk_of(kind, classes),
+        "requester_roles": sorted(set(held.values_list("role__key", flat=True))),
     }

@@ -13,7 +13,7 @@ from portal.access.resolver import covers
 from portal.approvals.cards import people_of_ids
 from portal.approvals.eligibility import bench_of
 from portal.approvals.facts import plain
-from portal.approvals.kinds import context_at, context_of, kind_named
+from portal.approvals.kinds import context_of, kind_named
 from portal.approvals.models import Approval, Policy
 from portal.approvals.publishing import Content
 from portal.approvals.queries import approvals_visible_to, rule_of, rules_for
@@ -123,7 +123,7 @@ def replay(draft: Draft, *, actor: Actor) -> Replay:
     ]
     known, moved = kind_named(kind), []
     for approval in found[:MOST]:
-        facts = {**approval.facts, **context_at(kind, approval.scope), **approval.context}
+        facts = {**approval.facts, **approval.context}
         here = [rule for path, rule in rules if covers(path, str(approval.scope.path))]
         today = simulate(facts, here, free=known.free, house=known.house).answer
         drafted = with_draft(here, draft.rule, instead_of=draft.instead_of)

@@ -140,6 +140,7 @@ class ServerSpec:
     size: str
     image: str
     disk_gib: int = 0
+    encrypted: bool = False
     network: str = ""
     ssh_key: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """The published JSON Schemas (draft 2020-12) of what can be ordered from a cloud, one per capability.
 
 An offering narrows them (const, enum, default, x-hidden); both validate. A property with `x-options` takes a key of the
-choices of that kind (clouds.queries.options), which come from the last sync and never from a live call.
+choices of that kind (clouds.queries.options), which come from the last sync and never from a live call. One with
+`x-encrypts` turns encryption of what is stored on; not every cloud can, so an offering that is for one that can shows it.
 """
 
 from collections.abc import Mapping
@@ -57,6 +58,13 @@ COMPUTE: dict[str, Any] = {
             "default": 0,
             "minimum": 0,
             "maximum": 16384,
+        },
+        "encrypted": {
+            "type": "boolean",
+            "title": _("Encrypt the disk"),
+            "description": _("With the key that the cloud keeps for the account."),
+            "x-encrypts": True,
+            "x-hidden": True,
         },
         "network": {
             "type": "string",
@@ -115,6 +123,7 @@ def server_spec(spec: Mapping[str, Any], *, tags: Mapping[str, str]) -> ServerSp
         size=spec["size"],
         image=spec["image"],
         disk_gib=spec.get("disk_gib", 0),
+        encrypted=spec.get("encrypted", False),
         network=spec.get("network", ""),
         ssh_key=spec.get("ssh_key", ""),
         tags=dict(tags),

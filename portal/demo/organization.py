@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from portal.access.models import Role, Scope
+from portal.access.models import Environment, Role, Scope
 from portal.approvals.services import publish_policy
 from portal.demo.people import CAST
 from portal.metering.services import set_budget
@@ -52,7 +52,7 @@ def make_tree(*, actor: Actor) -> dict[str, Scope]:
         for tenant, projects in tenants.items():
             made[tenant] = tenancy.create_tenant(root, tenant, actor=actor)
             for project in projects:
-                made[project] = tenancy.create_project(made[tenant], project, environment="production", actor=actor)
+                made[project] = tenancy.create_project(made[tenant], project, environment=Environment.PRODUCE, actor=actor)
     return made
 
 

@@ -24,7 +24,7 @@ COLUMNS = {
 NEEDED = {"people": {"username", "email"}, "projects": {"path"}, "roles": {"person", "role", "scope"}}
 TEMPLATES = {
     "people": ("alice", "Alice Adams", "alice@example.org"),
-    "projects": ("Retail / Web shop", "4711", "production", "internal", "alice"),
+    "projects": ("Retail / Web shop", "4711", "produce", "internal", "alice"),
     "roles": ("alice", "member", "Retail / Web shop", "2030-12-31"),
 }
 

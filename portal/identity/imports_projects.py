@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal.access.classes import check_classes
 from portal.access.guard import permissions_at
 from portal.access.models import DEEPEST, Scope, ScopeKind
 from portal.core.errors import PortalError, Refused
@@ -103,6 +104,7 @@ def _said(row: Row) -> dict[str, str]:
     for name, value in said.items():
         if len(value) > LONGEST[name]:
             raise Refused(_("%(name)s has at most %(most)s characters.") % {"name": name, "most": LONGEST[name]})
+    check_classes(said.get("environment", ""), said.get("data_class", ""))
     return said
 
 

@@ -1,6 +1,6 @@
 """From what was asked to items that can be decided on: checked against the plan, the target's inventory and the price."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,11 +16,14 @@ from portal.catalogue.schemas import full_spec, spec_schema
 from portal.clouds.models import Connection
 from portal.clouds.queries import connections_for, unknown_choices
 from portal.core.errors import Conflict, Invalid, NotFound
+from portal.core.schema import Schema
 from portal.orders.models import Action, OrderItem
 from portal.orders.queries import end_of
 from portal.pricing.quotes import NoPrice, Quote, quote
 from portal.provisioning.models import Desired, Resource, ResourceState
 from portal.provisioning.queries import resources_visible_to
+from portal.tenancy.house_rules import against_plain, against_region, encryption_words, region_words, rules_for
+from portal.tenancy.models import HouseRule
 from portal.users.actor import Actor
 
 
@@ -46,6 +49,7 @@ def item_from(draft: ItemDraft, project: Scope, *, actor: Actor, at: datetime) -
     spec = full_spec(plan.version, plan, dict(draft.answers or {}))
     region = str(spec.get("region", ""))
     _check_target(plan, spec, connection, region)
+    check_rules(rules_for(project), spec_schema(plan.version, plan), spec, region)
     priced = quote(plan, spec, project=project, at=at)
     return OrderItem(
         plan=plan,
@@ -96,6 +100,17 @@ def quote_data(priced: Quote) -> dict[str, Any]:
         for line in priced.lines
     ]
     return {"lines": lines, "per_hour": str(priced.per_hour), "per_month": str(priced.per_month), "currency": priced.currency}
+
+
+def check_rules(rules: Sequence[HouseRule], schema: Schema, spec: Mapping[str, Any], region: str) -> None:
+    """Invalid where a rule of the house keeps it out of the region, or asks for an encryption that the spec has not."""
+    if rule := against_region(rules, region):
+        raise Invalid(_("A rule of the house is against it."), fields={"region": [region_words(rule)]})
+    if found := against_plain(rules, schema, spec):
+        field, rule = found
+        said = encryption_words(rule)
+        said = said if field else _("%(rule)s This service has no setting for it.") % {"rule": said}
+        raise Invalid(_("A rule of the house is against it."), fields={field: [said]})
 
 
 def _check_target(plan: Plan, spec: Mapping[str, Any], connection: Connection, region: str) -> None:

@@ -37,12 +37,12 @@ class OrderFilter(filters.FilterSet):  # type: ignore[misc]
         named = Q(items__spec__name__icontains=words)
         return orders.filter(number | named if number else named).distinct()
 
-    def in_state(self, orders: QuerySet[Order], name: str, value: str) -> Any:
+    def in_state(self, orders: Any, name: str, value: str) -> Any:
         """Those of one state; what came back waits for nobody's decision."""
         if value not in (RETURNED, OrderState.WAITING):
             return orders.filter(state=value)
         return with_returned(orders).filter(state=OrderState.WAITING, is_returned=value == RETURNED)
 
-    def of_whom(self, orders: QuerySet[Order], name: str, value: str) -> Any:
+    def of_whom(self, orders: Any, name: str, value: str) -> Any:
         """Those that are for her, or that she asked for, be it for another."""
         return orders.filter(is_hers=True) if value == "me" else orders.filter(is_asked_by_her=True)

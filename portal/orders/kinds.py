@@ -12,13 +12,17 @@ from portal.access.models import ScopeState
 from portal.approvals.asked import Asked, Choices, Sort
 from portal.approvals.kinds import Kind
 from portal.catalogue.queries import choices_of_offerings
+from portal.catalogue.schemas import spec_schema
 from portal.clouds.models import ConnectionState
 from portal.core import clock
-from portal.core.errors import Refused
+from portal.core.errors import Invalid, Refused
 from portal.metering.queries import budget_state
 from portal.orders import progress
-from portal.orders.models import KIND, Order, OrderItem, OrderState
+from portal.orders.drafts import check_rules
+from portal.orders.models import KIND, Action, Order, OrderItem, OrderState
 from portal.orders.queries import open_cost
+from portal.tenancy.house_rules import rules_for
+from portal.tenancy.models import HouseRule
 from portal.users.actor import Actor
 
 ACTIONS: Choices = (("create", gettext_lazy("Create")), ("terminate", gettext_lazy("End")))
@@ -90,9 +94,13 @@ class OrderKind(Kind):
     def still_valid(self, subject: Order) -> bool:
         if subject.project.state != ScopeState.ACTIVE:
             raise Refused(_("The project is closed."))
-        for item in OrderItem.objects.filter(order=subject).select_related("connection"):
-            if item.action == "create" and item.connection.state != ConnectionState.READY:
+        rules = rules_for(subject.project)
+        for item in OrderItem.objects.filter(order=subject, action=Action.CREATE).select_related(
+            "connection", "plan__version"
+        ):
+            if item.connection.state != ConnectionState.READY:
                 raise Refused(_("%(cloud)s is not in use any more.") % {"cloud": item.connection.name})
+            _check_rules(rules, item)
         return bool(subject.state == OrderState.WAITING)
 
     def apply(self, subject: Order, *, actor: Actor) -> None:
@@ -100,3 +108,11 @@ class OrderKind(Kind):
 
     def drop(self, subject: Order, outcome: str, *, actor: Actor) -> None:
         progress.drop(subject, outcome, actor=actor, at=clock.now())
+
+
+def _check_rules(rules: Sequence[HouseRule], item: OrderItem) -> None:
+    """Refused where a rule that came after it was placed is against it."""
+    try:
+        check_rules(rules, spec_schema(item.plan.version, item.plan), item.spec, item.region)
+    except Invalid as error:
+        raise Refused(" ".join(text for texts in error.extra["fields"].values() for text in texts)) from error

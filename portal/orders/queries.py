@@ -49,8 +49,8 @@ def item_visible_to(actor: Actor, pk: UUID | str) -> OrderItem:
 
 def people_to_order_for(project: Scope, *, but: User) -> list[User]:
     """The people who see what a project has, by name, without the one who orders."""
-    seeing = accounts_holding("view_resource", project)
-    people = User.objects.filter(pk__in=seeing, kind_of_user=UserKind.PERSON).exclude(pk=but.person_id)
+    seeing = list(accounts_holding("view_resource", project))
+    people = User.objects.filter(pk__in=seeing, kind_of_user=UserKind.PERSON).exclude(pk=str(but.person_id))
     return list(people.order_by("name", "username")[:MOST_PEOPLE])
 
 
@@ -60,7 +60,7 @@ def items_of(order: Order) -> QuerySet[OrderItem]:
     return OrderItem.objects.filter(order=order).select_related(*parts).order_by("position")
 
 
-def with_returned(orders: QuerySet[Order]) -> QuerySet[Order]:
+def with_returned(orders: QuerySet[Order]) -> Any:
     """The same, each knowing whether it `is_returned`: it waits for who asked, not for a decision."""
     back = Approval.objects.filter(subject_kind=KIND, subject_id=Cast(OuterRef("pk"), CharField()), state=State.RETURNED)
     return orders.annotate(is_returned=Exists(back))

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
+from portal.access.classes import check_classes
 from portal.access.guard import scope_ids
 from portal.access.models import Role, Scope, ScopeKind, ScopeState
 from portal.access.queries import roles_in_force
@@ -35,7 +36,7 @@ JOINABLE = ("member", "viewer")
 MOST_WAITING = 10
 LONGEST_TEXT = 2000
 FURTHEST = timedelta(days=3660)
-LENGTHS = {"cost_centre": 40, "environment": 20, "data_class": 20}
+LONGEST_CENTRE = 40
 SAID_OF_PROJECT = ("purpose", "owner_id", "ends", "cost_centre", "environment", "data_class")
 SAID_OF_ROLE = ("reason", "until")
 """What makes an ask another one although it is for the same name, or the same role."""
@@ -102,8 +103,8 @@ def ask_project(
     check_asks(actor)
     tenant = tenant_to_ask_in(actor, tenant.pk)
     check_open(tenant)
-    said = {"cost_centre": cost_centre, "environment": environment, "data_class": data_class}
-    facts = {name: _short(name, text) for name, text in said.items()}
+    check_classes(environment, data_class)
+    facts = {"cost_centre": _centre(cost_centre), "environment": environment, "data_class": data_class}
     name, person = clean_name(name), actor.user.owner or actor.user
     owner = owner or person
     _check_owner(owner, tenant)
@@ -276,8 +277,8 @@ def _hers(rows: Any, actor: Actor) -> Any:
     return found.none() if actor.narrowed_to is not None else found
 
 
-def _short(field: str, text: str) -> str:
+def _centre(text: str) -> str:
     text = " ".join(text.split())
-    if len(text) > LENGTHS[field] or "\x00" in text:
-        raise Invalid(fields={field: [_("At most %(most)s characters.") % {"most": LENGTHS[field]}]})
+    if len(text) > LONGEST_CENTRE or "\x00" in text:
+        raise Invalid(fields={"cost_centre": [_("At most %(most)s characters.") % {"most": LONGEST_CENTRE}]})
     return text

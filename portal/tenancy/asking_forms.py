@@ -7,26 +7,12 @@ import django_filters as filters
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.models import Role, Scope
+from portal.access.models import DataClass, Environment, Role, Scope
 from portal.approvals.models import Approval, State
 from portal.tenancy.asking import listed_kinds
-from portal.tenancy.forms import PersonField, UntilField
+from portal.tenancy.forms import PersonField, UntilField, blank
 from portal.tenancy.models import JoinAsk, ProjectAsk
 
-ENVIRONMENTS = (
-    ("", "–"),
-    ("production", _("Production")),
-    ("staging", _("Staging")),
-    ("test", _("Test")),
-    ("development", _("Development")),
-)
-DATA_CLASSES = (
-    ("", "–"),
-    ("public", _("Public")),
-    ("internal", _("Internal")),
-    ("confidential", _("Confidential")),
-    ("restricted", _("Restricted")),
-)
 DAY = forms.DateInput(attrs={"type": "date"})
 WORDS = forms.Textarea(attrs={"rows": 3})
 
@@ -45,8 +31,8 @@ class ProjectAskForm(forms.Form):
     ends = forms.DateField(
         label=_("Last day"), widget=DAY, help_text=_("You are told a fortnight before. Nothing is removed by itself.")
     )
-    environment = forms.ChoiceField(label=_("Environment"), choices=ENVIRONMENTS, required=False)
-    data_class = forms.ChoiceField(label=_("Data class"), choices=DATA_CLASSES, required=False)
+    environment = forms.ChoiceField(label=_("Environment"), choices=blank(Environment), required=False)
+    data_class = forms.ChoiceField(label=_("Data class"), choices=blank(DataClass), required=False)
     cost_centre = forms.CharField(
         label=_("Cost centre"), max_length=40, required=False, help_text=_("Empty: that of the tenant.")
     )

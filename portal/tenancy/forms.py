@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,11 @@ from portal.access.queries import roles_for
 from portal.users.models import User, UserKind
 
 LAST_DAY = date(9000, 1, 1)
+
+
+def blank(choices: type[TextChoices]) -> list[tuple[str, Any]]:
+    """The choices with an empty one, which takes what holds above."""
+    return [("", _("as above")), *choices.choices]
 
 
 class PersonField(forms.CharField):

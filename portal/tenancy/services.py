@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal.access.classes import check_classes
 from portal.access.guard import permissions_at, require, require_fresh
 from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeState
 from portal.access.resolver import is_in_force
@@ -87,6 +88,7 @@ def create_project(
     check_open(tenant)
     if tenant.scope_kind != ScopeKind.TENANT:
         raise Invalid(_("A project lives in a tenant."), fields={"parent": [_("Choose a tenant.")]})
+    check_classes(environment, data_class)
     facts = {"owner": owner, "environment": environment, "data_class": data_class}
     scope = _create(ScopeKind.PROJECT, tenant, name, cost_centre=cost_centre or tenant.cost_centre, **facts)
     record("tenancy.create_project", scope, actor=actor, cause=cause)
@@ -101,6 +103,7 @@ def change_project(
     require(actor, "manage_projects", project)
     project = Scope.objects.select_for_update().get(pk=project.pk)
     check_open(project)
+    check_classes(environment, data_class)
     said = {"environment": environment, "data_class": data_class, "cost_centre": cost_centre}
     changed = {name: value for name, value in said.items() if value and value != getattr(project, name)}
     before = {name: getattr(project, name) for name in changed}

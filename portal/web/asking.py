@@ -23,7 +23,6 @@ from portal.core.errors import Conflict, PortalError
 from portal.tenancy import asking, asks, project_ends
 from portal.tenancy.asking_forms import AskedFilter, EndForm, JoinForm, ProjectAskForm
 from portal.tenancy.models import AskState, JoinAsk, ProjectAsk
-from portal.web import facts
 from portal.web.events import page_number
 from portal.web.refusals import refuse
 
@@ -122,8 +121,6 @@ def facts_of_project(found: Scope) -> dict[str, Any]:
         return {}
     return {
         "end": project_ends.end_of(found),
-        "environment": facts.words("project_environment", found.environment),
-        "data_class": facts.words("project_data_class", found.data_class),
         "join_link": urljoin(settings.PUBLIC_URL, reverse("project-join", args=[found.pk])),
     }
 

@@ -10,10 +10,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.access.models import DataClass, Environment
 from portal.clouds.labels import RUNGS
 from portal.clouds.schemas import CAPABILITIES
 from portal.core.schema import properties
-from portal.tenancy.asking_forms import DATA_CLASSES, ENVIRONMENTS
 from portal.web.room import DIMENSIONS
 
 LABELS: dict[str, Any] = {
@@ -58,8 +58,8 @@ LABELS: dict[str, Any] = {
 }
 WORDS: dict[str, Mapping[str, Any]] = {
     "dimension": DIMENSIONS,
-    "project_data_class": dict(DATA_CLASSES),
-    "project_environment": dict(ENVIRONMENTS),
+    "project_data_class": dict(DataClass.choices),
+    "project_environment": dict(Environment.choices),
     "rung": RUNGS,
 }
 DAYS = ("ends", "until")

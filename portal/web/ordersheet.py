@@ -1,6 +1,6 @@
 """The order form as one thing: what may be chosen, what is chosen now, and the two Django forms that hold the answers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from portal.core.schema import Schema, defaults, properties
 from portal.orders.drafts import ItemDraft
 from portal.orders.forms import OrderForm
 from portal.orders.queries import people_to_order_for
+from portal.tenancy.house_rules import against_region, encrypting_fields, encryption_words, region_words, rules_for
+from portal.tenancy.models import HouseRule
 from portal.users.actor import Actor
 from portal.users.models import User
 
@@ -98,8 +100,9 @@ def sheet_for(
     connection = chosen(connections, data.get("connection")) or (connections[0] if connections else None)
     plans = list(version.plans.all())
     plan = chosen(plans, data.get("plan")) or plans[0]
-    schema = translated(in_order(spec_schema(version, plan), version.offering.capability))
-    region, options = where(schema, connection, data)
+    rules = rules_for(project)
+    schema = ruled(translated(in_order(spec_schema(version, plan), version.offering.capability)), rules)
+    region, options = where(schema, connection, data, rules)
     schema = without_empty_choices(schema, options)
     probe = SchemaForm(schema, data, options=options, prefix=PREFIX)
     probe.is_valid()
@@ -117,16 +120,34 @@ def sheet_for(
     return Sheet(version, projects, people, connections, project, connection, plan, region, head, fields, spec, wrong)
 
 
-def where(schema: Schema, connection: Connection | None, data: Mapping[str, Any]) -> tuple[str, dict[str, Options]]:
-    """The region chosen (else the first there is) and the options of each field there."""
+def where(
+    schema: Schema, connection: Connection | None, data: Mapping[str, Any], rules: Iterable[HouseRule]
+) -> tuple[str, dict[str, Options]]:
+    """The region chosen (else the first there is that the rules allow) and the options of each field there."""
     if connection is None:
         return "", {name: [] for name, part in properties(schema).items() if "x-options" in part}
     part = properties(schema).get("region", {})
     regions = within(part, form_options({"properties": {"region": part}}, connection, "").get("region", []))
+    regions = [(key, name) for key, name in regions if not against_region(rules, key)]
     asked = part.get("const") or data.get(f"{PREFIX}-region") or part.get("default")
     region = asked if asked in dict(regions) else next(iter(dict(regions)), "")
-    found = form_options(schema, connection, region)
+    found = {**form_options(schema, connection, region), **({"region": regions} if part else {})}
     return region, {name: within(properties(schema)[name], offered) for name, offered in found.items()}
+
+
+def ruled(schema: dict[str, Any], rules: Sequence[HouseRule]) -> dict[str, Any]:
+    """The schema with the rules of the house said at the fields that they are about; encryption they ask for is on."""
+    said = {"region": [region_words(rule) for rule in rules if rule.regions]}
+    asked = [encryption_words(rule) for rule in rules if rule.encrypted]
+    fields = properties(schema)
+    said |= dict.fromkeys(encrypting_fields(schema), asked)
+    told = {name: texts for name, texts in said.items() if texts and name in fields}
+    drawn = {
+        name: {**fields[name], "description": " ".join([str(fields[name].get("description", "")), *texts]).strip()}
+        for name, texts in told.items()
+    }
+    drawn |= {name: {**drawn[name], "default": True} for name in encrypting_fields(schema) if name in drawn}
+    return {**schema, "properties": {**fields, **drawn}}
 
 
 def in_order(schema: Schema, capability: str) -> dict[str, Any]:

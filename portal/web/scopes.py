@@ -11,16 +11,19 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 
+from portal.access.classes import classes_of
 from portal.access.guard import holds, permissions_of, scope_ids
 from portal.access.models import Scope, ScopeKind, ScopeState
 from portal.access.queries import events_visible_to, people_of, scope_for, scopes_with_people
 from portal.identity.people import manages_people_in
 from portal.tenancy.asking_more import running_at
 from portal.tenancy.forms import HandOverForm, QuotaForm, RenameForm, RoleForm, ScopeForm
+from portal.tenancy.house_rules import rules_at, words_of
 from portal.tenancy.owning import may_hand_over
 from portal.tenancy.queries import still_in
 from portal.tenancy.quotas import room_in
 from portal.tenancy.role_asking import waiting_at
+from portal.tenancy.rule_forms import ClassesForm, RuleForm
 from portal.tenancy.services import manages
 from portal.users.actor import Actor
 from portal.web.asking import facts_of_project
@@ -85,9 +88,16 @@ def show(
         "left_more": max(0, len(left) - MOST_NAMED),
         "links_people": manages_people_in(found, actor),
         **facts_of_project(found),
+        **classes_shown(found, "rule" in allowed),
         "ended": request.session.pop("ended-role", None) if "role" in allowed else None,
     }
     return render(request, "access/scope.html", context, status=status)
+
+
+def classes_shown(found: Scope, may_remove: bool) -> dict[str, Any]:
+    """The environment and data class that hold, from where, and every rule laid down here and above, in words."""
+    rules = [(rule, words_of(rule), may_remove and rule.scope_id == found.pk) for rule in rules_at(found)]
+    return {"classes": classes_of(found), "rules": rules}
 
 
 def more_of(actor: Actor, found: Scope) -> list[tuple[Any, str]]:
@@ -103,7 +113,7 @@ def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
     """The forms of what she may do here, by name, each with ids of its own. A closed scope has none."""
     if found.state != ScopeState.ACTIVE:
         return {}
-    permissions = ("manage_tenants", "manage_projects", "manage_members", "manage_quotas")
+    permissions = ("manage_tenants", "manage_projects", "manage_members", "manage_quotas", "manage_policies")
     may = {permission for permission in permissions if holds(actor, permission, found)}
     allowed: dict[str, forms.Form] = {}
     if "manage_tenants" in may and found.scope_kind != ScopeKind.PROJECT:
@@ -112,6 +122,8 @@ def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
         allowed["project"] = ScopeForm(auto_id="project-%s")
     if manages(found) in may:
         allowed["rename"] = RenameForm(auto_id="rename-%s", initial={"name": found.name})
+        said = {"environment": found.environment, "data_class": found.data_class}
+        allowed["classes"] = ClassesForm(auto_id="classes-%s", initial=said)
         allowed["close"] = forms.Form()
     if may_hand_over(actor, found):
         allowed["owner"] = HandOverForm(auto_id="owner-%s")
@@ -119,4 +131,6 @@ def forms_for(actor: Actor, found: Scope) -> dict[str, forms.Form]:
         allowed["role"] = RoleForm(found, auto_id="role-%s")
     if "manage_quotas" in may:
         allowed["quota"] = QuotaForm(auto_id="quota-%s")
+    if "manage_policies" in may:
+        allowed["rule"] = RuleForm(auto_id="rule-%s")
     return allowed

@@ -127,6 +127,8 @@ TAKES: dict[str, Takes | Free] = {
     "scope-groups": Takes("view_scope", ACCESS),
     "group": Takes("view_scope"),
     **dict.fromkeys(("group-add", "group-remove", "group-rename", "group-delete"), Takes("", ACCESS)),
+    "scope-classify": Takes("", SCOPES),
+    **dict.fromkeys(("rule-set", "rule-remove"), Takes("", "manage_policies")),
     "quota-set": Takes("", "manage_quotas"),
     "service-accounts": Free.EACH,
     "serviceaccount": Takes(ACCOUNTS),

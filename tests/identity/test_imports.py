@@ -94,7 +94,7 @@ def test_looking_changes_nothing_else(world):
 def test_projects_are_made_with_their_tenants_and_said_otherwise(world):
     text = (
         PROJECTS
-        + "Retail / Stores / till,4711,production,internal,alice\n"
+        + "Retail / Stores / till,4711,produce,internal,alice\n"
         + "Nordwind / Retail / Stores / shelf,,,,\n"
         + "Retail / WEB,99,,,\n"
         + "Logistics / fleet,,,,\n"
@@ -111,7 +111,7 @@ def test_projects_are_made_with_their_tenants_and_said_otherwise(world):
     assert (till.parent.name, till.cost_centre, till.environment, till.data_class) == (
         "Stores",
         "4711",
-        "production",
+        "produce",
         "internal",
     )
     assert till.owner == world.alice

@@ -49,13 +49,13 @@ def decide(world, ask, choice="approve", *, by="bob", note="no"):
 
 
 def test_what_she_asks_for_becomes_a_project_of_hers(world):
-    ask = ask_for(world, "  Web   shop ", cost_centre="4711", environment="production", data_class="internal")
+    ask = ask_for(world, "  Web   shop ", cost_centre="4711", environment="produce", data_class="internal")
     assert (ask.name, ask.state, ask.project) == ("Web shop", "waiting", None)
     assert Notice.objects.filter(user=world.bob, topic="vote_needed").count() == 1
     approval = decide(world, ask)
     project = ask.project
     assert (ask.state, project.parent, project.owner) == ("done", world.retail, world.alice)
-    assert (project.cost_centre, project.environment, project.data_class) == ("4711", "production", "internal")
+    assert (project.cost_centre, project.environment, project.data_class) == ("4711", "produce", "internal")
     given = Assignment.objects.get(scope=project)
     assert (given.user, given.role.key, given.source, given.approval) == (world.alice, "member", "approval", str(approval.pk))
     assert "place_order" in permissions_at(world.actor("alice"), project.path)
@@ -66,13 +66,13 @@ def test_what_she_asks_for_becomes_a_project_of_hers(world):
 
 
 def test_the_card_says_what_is_decided_and_names_no_person(world):
-    ask = ask_for(world, environment="production")
+    ask = ask_for(world, environment="produce")
     approval = Approval.objects.get()
     assert approval.title == "Project shop"
     facts = card(approval, actor=world.actor("bob")).facts
     assert facts["name"] == "shop"
     assert facts["purpose"] == "Sell more."
-    assert facts["project_environment"] == "production"
+    assert facts["project_environment"] == "produce"
     assert facts["ends"] == ask.ends.isoformat()
 
 
@@ -124,11 +124,11 @@ def test_where_nobody_could_ever_decide_it_is_said_at_once_and_nothing_waits(wor
 
 
 def test_a_policy_that_allows_makes_it_at_once(world):
-    cheap = {"field": "project_environment", "operator": "eq", "value": "test"}
+    cheap = {"field": "project_environment", "operator": "eq", "value": "try"}
     facts = {"subject_kind": "project", "conditions": [cheap], "stages": []}
     approvals.publish_policy(world.nordwind, "Tests", actor=world.actor("erin"), **facts)
-    assert ask_for(world, environment="test").project.name == "shop"
-    assert ask_for(world, "other", environment="production").state == "waiting"
+    assert ask_for(world, environment="try").project.name == "shop"
+    assert ask_for(world, "other", environment="produce").state == "waiting"
 
 
 def test_she_asks_in_tenants_near_what_she_sees_alone(world):

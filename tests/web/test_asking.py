@@ -40,7 +40,7 @@ def test_from_the_button_to_the_project(world, signed_in):
     for page in ("/", "/scopes/"):
         assert 'href="/projects/ask/"' in text(alice.get(page))
     assert "Nordwind / Retail" in text(alice.get("/projects/ask/"))
-    answer = alice.post("/projects/ask/", fields(world, environment="production", data_class="internal", cost_centre="4711"))
+    answer = alice.post("/projects/ask/", fields(world, environment="produce", data_class="internal", cost_centre="4711"))
     approval = Approval.objects.get()
     assert answer.headers["Location"] == f"/inbox/{approval.pk}/"
     page = text(alice.get(answer.headers["Location"]))

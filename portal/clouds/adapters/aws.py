@@ -34,6 +34,7 @@ class Aws(LibcloudCompute):
 
     kind = "aws"
     label = "Amazon Web Services"
+    encrypts_disks = True
     capabilities = ("compute",)
     lacks: ClassVar[Mapping[str, str]] = {
         "database": _("Databases come from a managed PostgreSQL server; RDS is not connected."),
@@ -170,9 +171,10 @@ class Aws(LibcloudCompute):
             more["ex_subnet"] = Named(spec.network)
         if spec.ssh_key:
             more["ex_keyname"] = spec.ssh_key
-        if spec.disk_gib:
-            disk = {"DeviceName": self._root_device(driver, spec.image), "Ebs": {"VolumeSize": spec.disk_gib}}
-            more["ex_blockdevicemappings"] = [disk]
+        if spec.disk_gib or spec.encrypted:
+            disk: dict[str, Any] = {"VolumeSize": spec.disk_gib} if spec.disk_gib else {}
+            disk |= {"Encrypted": "true"} if spec.encrypted else {}
+            more["ex_blockdevicemappings"] = [{"DeviceName": self._root_device(driver, spec.image), "Ebs": disk}]
         node: Node = driver.create_node(
             name=safe_name(spec.name),
             size=Named(spec.size),

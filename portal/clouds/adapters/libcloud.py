@@ -65,6 +65,7 @@ class LibcloudCompute:
     label: ClassVar[str]
     capabilities: ClassVar[tuple[str, ...]] = ("compute",)
     lacks: ClassVar[Mapping[str, str]] = {}
+    encrypts_disks: ClassVar[bool] = False
     config: ClassVar[Mapping[str, Any]]
     credentials: ClassVar[Mapping[str, Any]]
     permissions: ClassVar[Mapping[Rung, str]] = {}
@@ -130,6 +131,8 @@ class LibcloudCompute:
 
     @asked(within_s=90)
     def ensure_server(self, spec: ServerSpec, key: str) -> Answer[ServerSeen]:
+        if spec.encrypted and not self.encrypts_disks:
+            raise CloudError(f"{self.label} encrypts no disk of a server when asked.", retry=False, kind="refused")
         driver = self.driver()
         node = self.node_of_key(driver, key)
         if node is None:

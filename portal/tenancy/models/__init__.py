@@ -6,6 +6,7 @@ from portal.tenancy.models.invitations import Invitation, InvitationMail, Invita
 from portal.tenancy.models.quotas import Hold, Quota, QuotaAsk
 from portal.tenancy.models.reviews import Review, ReviewItem, Verdict
 from portal.tenancy.models.role_asks import RoleAsk
+from portal.tenancy.models.rules import HouseRule
 from portal.tenancy.models.terms import Acceptance, Terms
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "BreakGlass",
     "Finding",
     "Hold",
+    "HouseRule",
     "Invitation",
     "InvitationMail",
     "InvitationState",

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from portal.access.managers import AccessManager
-from portal.access.models import Role, Scope
+from portal.access.models import DataClass, Environment, Role, Scope
 from portal.core.models import Base
 from portal.users.models import User
 
@@ -26,8 +26,8 @@ class ProjectAsk(Base):
     purpose = models.TextField()
     owner = models.ForeignKey(User, models.PROTECT, related_name="+")
     cost_centre = models.CharField(max_length=40, blank=True)
-    environment = models.CharField(max_length=20, blank=True)
-    data_class = models.CharField(max_length=20, blank=True)
+    environment = models.CharField(max_length=20, choices=Environment.choices, blank=True)
+    data_class = models.CharField(max_length=20, choices=DataClass.choices, blank=True)
     ends = models.DateField()
     asked_by = models.ForeignKey(User, models.PROTECT, related_name="project_asks")
     state = models.CharField(max_length=10, choices=AskState.choices, default=AskState.WAITING)
