@@ -156,7 +156,7 @@ def client_of(made: Connection) -> Any:
 
 def sealed_plan(market: Market) -> Plan:
     """An offering of servers that shows the setting to encrypt their disk; no price is set."""
-    shown = {"properties": {"encrypted": {"x-hidden": False}}}
+    shown = {"properties": {**SERVER.narrowing["properties"], "encrypted": {"x-hidden": False}}}
     draft = replace(SERVER, name="Sealed server", narrowing=shown)
     version = publish_offering(market.world.nordwind, draft, actor=market.world.actor("erin"))
     plan: Plan = version.plans.get()

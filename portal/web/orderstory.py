@@ -108,6 +108,7 @@ def acted(events: Iterable[Event]) -> list[Moment]:
     """What people did with it, and how it ended without being made."""
     said: dict[str, tuple[Any, str, str]] = {
         "orders.retry": (_("Tried again by %(name)s"), "ok", "refresh"),
+        "approvals.return": (_("Sent back by %(name)s"), "wait", "arrow-back-up"),
         "orders.amend": (_("Changed by %(name)s"), "ok", "git-compare"),
         "orders.resubmit": (_("Sent again by %(name)s"), "ok", "send"),
         "orders.give_up": (_("Given up by %(name)s"), "idle", "x"),

@@ -3,7 +3,6 @@
 import pytest
 
 from portal.approvals.models import Approval, Vote
-from portal.approvals.returning import return_to_requester
 from portal.approvals.services import publish_policy, vote
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, OverBudget, QuotaExceeded
 from portal.events.models import Event
@@ -40,7 +39,7 @@ def held(dimension="storage_gib"):
 
 def send_back(market, order, note="Which data is on it?", who="bob"):
     approval = approval_of(order)
-    return return_to_requester(approval, approval.card_hash, actor=market.world.actor(who), note=note)
+    return vote(approval, "return", approval.card_hash, actor=market.world.actor(who), note=note)
 
 
 def test_the_changed_order_costs_and_holds_what_it_asks_for_now(market, order):

@@ -28,7 +28,7 @@ def text(answer):
 
 def test_the_form_offers_the_regions_that_are_allowed_and_says_why(market, world, signed_in):
     choose(market.aws, "eu-central-1", "region", "eu-central-1", at="")
-    market.aws.config["regions"] = f"{REGION} eu-central-1"
+    market.aws.config["regions"] = f"{REGION},eu-central-1"
     market.aws.save()
     restrict(world)
     server = Offering.objects.get(slug="linux-server")
