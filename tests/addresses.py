@@ -29,12 +29,14 @@ from portal.metering.models import Budget
 from portal.metering.raising import ask_budget
 from portal.metering.services import request_export, set_budget
 from portal.notices.models import Notice
+from portal.orders.saving import save_draft
 from portal.tenancy import asking
 from portal.tenancy.asking_more import ask_quota
 from portal.tenancy.custom_roles import create_role
 from portal.tenancy.invitations import invite
 from portal.tenancy.models import BreakGlass, Quota, ReviewItem
 from portal.tenancy.reviews import start_review
+from portal.tenancy.rules import set_rule
 from portal.tenancy.sharing import share
 from portal.tenancy.terms import publish
 from tests.cast import World, give, person, scope
@@ -73,6 +75,8 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "catalogue": market.server.version.offering_id,
         "offerings": market.server.version.offering_id,
         "orders": order.pk,
+        **dict.fromkeys(("order-drafts", "orders/drafts"), aside(market, "alice")),
+        "rules": set_rule(world.web, data_class="public", regions=["home"], encrypted=False, actor=erin).pk,
         "connections": market.aws.pk,
         **lent(market.aws, world.web, world.alice),
         **ruled(world.retail, erin),
@@ -184,6 +188,11 @@ def told(place: Any, actor: Any) -> dict[str, Any]:
     sent = Delivery.objects.create(subscription=subscription, event_id=uuid.uuid4(), action="orders.place", position=1)
     named = dict.fromkeys(("events/subscriptions", "subscriptions"), subscription.pk)
     return {**named, "events/subscriptions/deliveries": sent.pk, "delivery_pk": sent.pk}
+
+
+def aside(market: Market, name: str) -> Any:
+    """An order form that somebody put aside."""
+    return save_draft(market.server.version.offering, {"note": "later"}, actor=market.world.actor(name)).pk
 
 
 def asked_for(world: Any, name: str, tenant: Any, project: Any) -> dict[str, Any]:

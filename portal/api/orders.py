@@ -1,6 +1,7 @@
 """Orders: place one or ask what would come of it, follow it, take it back, try it again, give it up."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -234,18 +235,20 @@ def wish_of(request: Request) -> dict[str, Any]:
     """What was sent, as the service takes it."""
     sent = read(NewOrderSerializer, request)
     project = scope_for(actor_of(request), sent["project"])
-    drafts = [
-        ItemDraft(
-            action=item["action"],
-            plan_id=item.get("plan"),
-            connection_id=item.get("connection"),
-            answers=item.get("answers"),
-            resource_id=item.get("resource"),
-        )
-        for item in sent["items"]
-    ]
+    drafts = [draft_from(item) for item in sent["items"]]
     person = person_in(project, sent["beneficiary"]) if "beneficiary" in sent else None
     return {"project": project, "items": drafts, "note": sent["note"], "beneficiary": person}
+
+
+def draft_from(item: Mapping[str, Any]) -> ItemDraft:
+    """One thing that is asked for, as the service takes it."""
+    return ItemDraft(
+        action=item["action"],
+        plan_id=item.get("plan"),
+        connection_id=item.get("connection"),
+        answers=item.get("answers"),
+        resource_id=item.get("resource"),
+    )
 
 
 def person_in(project: Scope, pk: uuid.UUID) -> User:

@@ -31,6 +31,8 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("break_glass_list", "break_glass_create", "break_glass_read", "break_glass_end"), Free.OWN),
     **dict.fromkeys(("subscriptions_resume", "subscriptions_rotate", "subscriptions_test"), Free.OWN),
     **dict.fromkeys(("subscriptions_replay", "subscriptions_deliveries", "subscriptions_replay_delivery"), Free.OWN),
+    **dict.fromkeys(("order_drafts_list", "order_drafts_create", "order_drafts_read"), Free.OWN),
+    **dict.fromkeys(("order_drafts_change", "order_drafts_delete"), Free.OWN),
     # Lists, cut to what the caller may see
     **dict.fromkeys(("scopes_list", "offerings_list", "orders_list", "approvals_list", "approvals_inbox"), Free.EACH),
     **dict.fromkeys(("resources_list", "resources_unmanaged", "connections_list", "providers_list"), Free.EACH),
@@ -43,7 +45,8 @@ TAKES: dict[str, Line] = {
     "offerings_options": "view_offering",
     "offerings_quote": "view_offering",
     "orders_create": "place_order",
-    "orders_read": "view_order",
+    **dict.fromkeys(("orders_read", "orders_revisions"), "view_order"),
+    **dict.fromkeys(("orders_amend", "orders_resubmit"), "place_order"),
     **dict.fromkeys(("orders_withdraw", "orders_retry", "orders_give_up"), "place_order"),
     "approvals_read": ("view_order", "vote"),
     "approvals_vote": "vote",
@@ -75,6 +78,9 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("subscriptions_read", "subscriptions_pause", "subscriptions_end"), ACCESS),  # of others
     # Organization
     **dict.fromkeys(("scopes_read", "scopes_quotas", "assignments_list", "groups_list", "groups_read"), "view_scope"),
+    "rules_list": "view_scope",
+    **dict.fromkeys(("rules_set", "rules_remove"), "manage_policies"),
+    "scopes_classify": ("manage_tenants", "manage_projects"),  # the one of its kind
     "scopes_hand_over": ("manage_tenants", "manage_projects"),  # the one of its kind
     **dict.fromkeys(("scope_shares_list", "scope_shares_create", "scope_shares_end"), "share_resource"),
     "scopes_end": "view_scope",

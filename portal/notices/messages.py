@@ -82,6 +82,12 @@ MESSAGES: Mapping[str, Message] = {
         _("The change of %(label)s was withdrawn"),
         _("Somebody else who manages policies there took it back. What was in force stays in force."),
     ),
+    "order_for_you": Message(
+        _("Somebody ordered something for me"),
+        _("%(label)s was ordered for you"),
+        _("%(person)s ordered it for you in %(scope)s. You are told how it goes on, and do not decide on it."),
+        mail=False,
+    ),
     "order_moved": Message(
         _("My order moved on"),
         _("%(label)s: %(state)s"),

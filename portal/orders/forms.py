@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+PREFIX = "spec"
+"""Of the names of an offering's own fields on a form."""
 LONGEST_NOTE = 2000
 LONGEST_KEY = 120
 

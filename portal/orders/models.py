@@ -8,7 +8,7 @@ from django.db.models.expressions import RawSQL
 
 from portal.access.managers import AccessManager
 from portal.access.models import Scope
-from portal.catalogue.models import Plan
+from portal.catalogue.models import Offering, Plan
 from portal.clouds.models import Connection
 from portal.core.fields import cost_field
 from portal.core.models import Base
@@ -128,3 +128,21 @@ class Revision(Base):
 
     def __str__(self) -> str:
         return f"{self.order} revision {self.number}"
+
+
+class OrderDraft(Base):
+    """An order form that somebody put aside: the answers as they were typed, right or not. Hers alone.
+
+    It is no order: it has no number, holds nothing and is checked by nobody until it is sent as one.
+    """
+
+    person = models.ForeignKey(User, models.CASCADE, related_name="order_drafts")
+    offering = models.ForeignKey(Offering, models.CASCADE, related_name="+")
+    answers = models.JSONField(default=dict)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-saved_at", "-id")
+
+    def __str__(self) -> str:
+        return str(self.answers.get("spec-name") or self.offering)

@@ -99,9 +99,7 @@ def _decision(order: Order, items: Sequence[OrderItem], actor: Actor) -> tuple[P
     try:
         context = {"budget": budget_of(order)}
         return (
-            preview(
-                OrderKind.name, facts, order.project, actor=actor, beneficiary=order.beneficiary, context=context
-            ),
+            preview(OrderKind.name, facts, order.project, actor=actor, beneficiary=order.beneficiary, context=context),
             "",
         )
     except Refused as refusal:

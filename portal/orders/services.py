@@ -21,6 +21,7 @@ from portal.core.money import Money
 from portal.core.schema import can_be_kept
 from portal.events.services import record
 from portal.metering.services import check_budget
+from portal.notices.services import notify
 from portal.orders import progress
 from portal.orders.drafts import ItemDraft, item_from
 from portal.orders.forms import LONGEST_KEY, LONGEST_NOTE
@@ -74,6 +75,8 @@ def place_order(
     progress.hold(order, drawn)
     check_budget_of(order, actor)
     record("orders.place", order, actor=actor, cost_per_month=cost, currency=order.currency, items=len(drawn))
+    if beneficiary and beneficiary != actor.user:
+        notify([beneficiary], "order_for_you", target=order, actor=actor, person=str(actor.user), scope=project.name)
     asked = approvals.ask(
         KIND, order, actor=actor, scope=project, title=title_of(drawn), beneficiary=beneficiary, key=f"order:{order.pk}"
     )

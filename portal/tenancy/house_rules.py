@@ -91,12 +91,12 @@ def encryption_words(rule: HouseRule) -> str:
 
 def what_of(rule: HouseRule) -> str:
     """What a rule is about."""
-    data = {
+    data: dict[str, str] = {
         DataClass.PUBLIC: _("public data"),
         DataClass.INTERNAL: _("internal data"),
         DataClass.RESTRICTED: _("restricted data"),
     }
-    places = {
+    places: dict[str, str] = {
         Environment.TRY: _("what is only tried"),
         Environment.DEVELOP: _("what is developed"),
         Environment.PRODUCE: _("what is in production"),

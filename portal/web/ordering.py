@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -16,9 +18,11 @@ from portal.catalogue.queries import current_version, offering_visible_to
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Refused
 from portal.core.models import new_id
-from portal.orders.models import Order, OrderItem
+from portal.orders.forms import PREFIX
+from portal.orders.models import Order, OrderDraft, OrderItem
 from portal.orders.previews import OrderPreview, preview_order, room_but
 from portal.orders.queries import item_visible_to, items_of
+from portal.orders.saving import delete_draft, draft_for, save_draft
 from portal.orders.services import place_order
 from portal.pricing.quotes import NoPrice, Quote, quotes_from
 from portal.users.actor import Actor
@@ -30,6 +34,7 @@ from portal.web.placing.errand import Errand, new_order
 from portal.web.room import budget_bars, quota_bars, shortage, way_to_ask
 from portal.web.shell import shell_of
 
+HEAD = ("project", "beneficiary", "connection", "plan", "note")
 PARTS = {"quote": "catalogue/offering.html#quote", "order-form": "catalogue/offering.html#form"}
 
 
@@ -60,7 +65,32 @@ def offering(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     version = current_version(found)
     if version and (again := request.GET.get("again")):
         return order_again(request, found, version, item_visible_to(request.actor, id_in(again)))
-    return show(request, found, version, sheet_at(request, found, version, request.GET))
+    draft = draft_in(request)
+    data = draft.answers if draft and "plan" not in request.GET else request.GET
+    return show(request, found, version, sheet_at(request, found, version, data), new_order(found, draft=draft))
+
+
+def draft_in(request: HttpRequest) -> OrderDraft | None:
+    """The draft of hers that the form goes on with; NotFound where it is another's, or deleted."""
+    sent = request.POST if request.method == "POST" else request.GET
+    return draft_for(request.actor, id_in(sent["draft"])) if sent.get("draft") else None
+
+
+def save(request: HttpRequest, found: Offering, version: OfferingVersion | None) -> HttpResponse:
+    """The form again, as a draft that was saved; where it cannot be, that is said, and what was typed stays."""
+    draft = draft_in(request)
+    try:
+        draft = save_draft(found, typed_in(request.POST), actor=request.actor, draft=draft)
+    except (Invalid, Refused) as refusal:
+        sheet = sheet_at(request, found, version, request.POST)
+        return show(request, found, version, sheet, new_order(found, draft=draft), refusal=refusal, status=refusal.status)
+    messages.success(request, _("Saved as a draft. Nothing is ordered or held."))
+    return redirect(f"{reverse('offering', args=[found.pk])}?draft={draft.pk}")
+
+
+def typed_in(data: QueryDict) -> dict[str, str]:
+    """The answers on a form, without its token, its key and its buttons."""
+    return {name: str(value) for name, value in data.items() if name in HEAD or name.startswith(f"{PREFIX}-")}
 
 
 def order_again(request: HttpRequest, found: Offering, version: OfferingVersion, item: OrderItem) -> HttpResponse:
@@ -78,36 +108,41 @@ def order_new(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return redirect("offering", pk)
     found = offering_visible_to(request.actor, pk)
     version = current_version(found)
+    if "save" in request.POST:
+        return save(request, found, version)
+    errand = new_order(found, draft=draft_in(request))
     if "redraw" in request.POST:
-        return show(request, found, version, sheet_at(request, found, version, request.POST))
+        return show(request, found, version, sheet_at(request, found, version, request.POST), errand)
     sheet = sheet_at(request, found, version, request.POST, bound=True)
     if sheet is None:
         raise (
             Forbidden(_("You may order this in no project.")) if found.is_orderable else Conflict(_("It is not offered now."))
         )
-    return place(request, found, sheet)
+    return place(request, found, sheet, errand)
 
 
-def place(request: HttpRequest, found: Offering, sheet: Sheet) -> HttpResponse:
-    """The order's page, or the form again with what is wrong."""
+def place(request: HttpRequest, found: Offering, sheet: Sheet, errand: Errand) -> HttpResponse:
+    """The order's page, and its draft is done; or the form again with what is wrong."""
     if not sheet.is_valid():
-        return show(request, found, sheet.version, sheet, status=422)
+        return show(request, found, sheet.version, sheet, errand, status=422)
     given = sheet.head.cleaned_data
     words = {"key": given["key"], "note": given["note"], "beneficiary": sheet.beneficiary}
     try:
         order = place_order(sheet.project, [sheet.draft()], actor=request.actor, **words)
     except Invalid as error:
         sheet.blame(error.extra.get("fields") or {"": [str(error)]})
-        return show(request, found, sheet.version, sheet, status=422)
+        return show(request, found, sheet.version, sheet, errand, status=422)
     except (Refused, Conflict) as refusal:
-        return show(request, found, sheet.version, sheet, refusal=refusal, status=refusal.status)
+        return show(request, found, sheet.version, sheet, errand, refusal=refusal, status=refusal.status)
     if is_of(order, sheet):
+        if errand.draft:
+            delete_draft(errand.draft, actor=request.actor)
         return redirect("order", order.pk)
     data = request.POST.copy()
     data["key"] = new_id().hex
     fresh = sheet_at(request, found, sheet.version, data, bound=True)
     said = Conflict(_("This form placed order %(number)s before. Place it again for one more.") % {"number": order.number})
-    return show(request, found, sheet.version, fresh, refusal=said, earlier=order, status=409)
+    return show(request, found, sheet.version, fresh, errand, refusal=said, earlier=order, status=409)
 
 
 def is_of(order: Order, sheet: Sheet) -> bool:

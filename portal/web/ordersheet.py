@@ -16,14 +16,13 @@ from portal.core.forms import SchemaForm
 from portal.core.models import new_id
 from portal.core.schema import Schema, defaults, properties
 from portal.orders.drafts import ItemDraft
-from portal.orders.forms import OrderForm
+from portal.orders.forms import PREFIX, OrderForm
 from portal.orders.queries import people_to_order_for
 from portal.tenancy.house_rules import against_region, encrypting_fields, encryption_words, region_words, rules_for
 from portal.tenancy.models import HouseRule
 from portal.users.actor import Actor
 from portal.users.models import User
 
-PREFIX = "spec"
 MOST_PROJECTS = 500
 KEY_LENGTH = 32
 

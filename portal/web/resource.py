@@ -21,7 +21,7 @@ from portal.core.models import new_id
 from portal.orders.drafts import ItemDraft
 from portal.orders.forms import EndForm
 from portal.orders.models import Action
-from portal.orders.queries import end_of
+from portal.orders.queries import end_of, made_by_item
 from portal.orders.services import place_order
 from portal.provisioning import services
 from portal.provisioning.forms import ResourceShareForm
@@ -38,6 +38,7 @@ from portal.tenancy.owning import may_hand_over
 from portal.users.actor import Actor
 from portal.web import resource_facts, resource_story
 from portal.web.live import look_again, privileged
+from portal.web.orderpage import again_url as order_again_url
 from portal.web.refusals import refuse
 from portal.web.shell import url_of
 
@@ -228,6 +229,7 @@ def living(actor: Actor, found: Resource) -> dict[str, Any]:
         "may_retry": bool(found.error) and (may["operate_resource"] or holds(actor, "operate_platform", found)),
         "may_rotate": may["view_secret"] and resource_facts.can_rotate(found, is_busy=is_busy),
         "has_secret": has_secret,
+        "again_url": again_url(found, actor) if may["place_order"] else "",
         "may_end": may["place_order"] and order is None and found.desired != "gone",
         "end_order": order,
         "end_order_url": url_of("order", order.pk) if order and holds(actor, "view_order", order) else "",
@@ -250,3 +252,9 @@ def endable(actor: Actor, pk: uuid.UUID) -> Resource:
 
 def found_url(found: Resource) -> str:
     return url_of("resource", found.pk)
+
+
+def again_url(found: Resource, actor: Actor) -> str:
+    """The order form filled with what made it; empty where it was found, not ordered, or is not offered any more."""
+    item = made_by_item(found)
+    return order_again_url(item.order, item, actor) if item else ""

@@ -59,6 +59,7 @@ TAKES: dict[str, Takes | Free] = {
     "offering": Takes("view_offering"),
     "order-new": Takes("", "place_order"),
     "orders": Free.EACH,
+    **dict.fromkeys(("order-drafts", "order-draft-delete"), Free.OWN),
     "order": Takes("view_order"),
     "order-withdraw": Takes("", "place_order"),
     "order-amend": Takes("place_order", "place_order"),

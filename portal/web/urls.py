@@ -56,7 +56,7 @@ from portal.web import (
 )
 from portal.web.audit import event, packs, subscription_acts, subscriptions
 from portal.web.audit import exports as event_exports
-from portal.web.placing import change
+from portal.web.placing import change, drafts
 from portal.web.policies import changes as policy_changes
 from portal.web.policies import editor as policy_editor
 from portal.web.policies import lists as policy_lists
@@ -102,6 +102,8 @@ urlpatterns = [
     path("catalogue/<uuid:pk>/", ordering.offering, name="offering"),
     path("catalogue/<uuid:pk>/order/", ordering.order_new, name="order-new"),
     path("orders/", orders.orders, name="orders"),
+    path("orders/drafts/", drafts.drafts, name="order-drafts"),
+    path("orders/drafts/<uuid:pk>/delete/", drafts.delete, name="order-draft-delete"),
     path("orders/<uuid:pk>/", orders.order, name="order"),
     path("orders/<uuid:pk>/withdraw/", orders.withdraw, name="order-withdraw"),
     path("orders/<uuid:pk>/amend/", change.amend, name="order-amend"),

@@ -18,9 +18,10 @@ from portal.notices.services import notify
 from portal.tenancy.custom_roles import create_role, edition_of
 from portal.tenancy.models import ReviewItem
 from portal.tenancy.reviews import start_review
+from portal.tenancy.rules import set_rule
 from portal.tenancy.sharing import share
 from tests import addresses
-from tests.addresses import asked_more
+from tests.addresses import aside, asked_more
 from tests.api.test_asks import asked_for, invited, joining
 from tests.identity.upstream import oidc as provider_of
 
@@ -43,6 +44,8 @@ def things(market, world):
         "offering": market.server.version.offering_id,
         "plan": market.server.pk,
         "order": order.pk,
+        "order-draft": aside(market, "alice"),
+        "rule": set_rule(world.web, data_class="public", regions=["home"], encrypted=False, actor=world.actor("erin")).pk,
         "approval": Approval.objects.get(subject_id=str(order.pk)).pk,
         "resource": resource.pk,
         "connection": market.aws.pk,
@@ -77,6 +80,9 @@ READS = [
     ("offerings/{offering}/", ALL),
     ("offerings/{offering}/options/?project={web}&connection={connection}&region=eu-west-1", ALL),
     ("orders/{order}/", ALL),
+    ("orders/{order}/revisions/", ALL),
+    ("order-drafts/{order-draft}/", {"alice"}),
+    ("scopes/{web}/rules/", ALL),
     ("approvals/{approval}/", ALL),
     ("resources/{resource}/", ALL),
     ("resources/{resource}/steps/", ALL),
@@ -113,6 +119,13 @@ ACTS = [
     ("POST", "offerings/{offering}/quote/", "quote", ALL, 200),
     ("POST", "orders/", "order", {"alice"}, 201),
     ("POST", "orders/?dry_run=true", "order", {"alice"}, 200),
+    ("POST", "orders/{order}/amend/", "amended", {"alice"}, 200),
+    ("POST", "order-drafts/", "draft", ALL, 201),
+    ("PUT", "order-drafts/{order-draft}/", "no-answers", {"alice"}, 200),
+    ("DELETE", "order-drafts/{order-draft}/", "nothing", {"alice"}, 204),
+    ("PUT", "scopes/{web}/classes/", "classes", {"erin"}, 200),
+    ("PUT", "scopes/{web}/rules/", "rule", {"erin"}, 200),
+    ("DELETE", "rules/{rule}/", "nothing", {"erin"}, 204),
     ("POST", "orders/{order}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "orders/{order}/retry/", "nothing", {"alice"}, 200),
     ("POST", "approvals/{approval}/vote/", "vote", {"bob"}, 200),
@@ -248,6 +261,11 @@ def body_of(name, market, things):
         "lease-offer": {"scope": str(things["web"]), "name": "Again", "target": "reader", "longest_minutes": 30},
         "quote": {"project": str(things["web"]), **item},
         "order": {"project": str(things["web"]), "items": [item]},
+        "amended": {"items": [item], "said": "another name"},
+        "draft": {"offering": str(things["offering"]), "note": "later"},
+        "no-answers": {},
+        "classes": {"environment": "try", "data_class": "internal"},
+        "rule": {"data_class": "restricted", "regions": ["eu-*"]},
         "vote": {"choice": "approve", "card_hash": Approval.objects.get(pk=things["approval"]).card_hash},
         "stop": {"verb": "stop"},
         "invitation": {

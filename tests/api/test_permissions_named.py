@@ -19,7 +19,7 @@ from portal.orders.models import Order
 from portal.provisioning.models import Resource
 from portal.tenancy.models import Acceptance
 from portal.urls import urlpatterns
-from tests.addresses import WEEK, asked_for, asked_more, one_of_each
+from tests.addresses import WEEK, aside, asked_for, asked_more, one_of_each
 from tests.addresses import told as told_of_events
 from tests.cast import person
 
@@ -77,6 +77,7 @@ def test_each_line_is_true(market, world, caller):
         "tokens": Token.objects.get(user=probe).pk,
         "notices": told(probe, world).pk,
         "service-accounts": robot.pk,
+        "order-drafts": aside(market, "probe"),
         **asked,
         **told_of_events(world.web, world.actor("probe")),
     }
@@ -84,7 +85,7 @@ def test_each_line_is_true(market, world, caller):
         needed = OF_A_PROJECT.get(name) or permissions_for(name)
         named = things | hers if TAKES[name] is Free.OWN else things
         for lacks in (needed, *([other for other in needed if other != one] for one in needed)):
-            asked_by = probe if name in ("orders_withdraw", "approvals_withdraw") else None
+            asked_by = probe if name in OF_WHO_ASKED else None
             status = ask(program, role, lacks, method, address_of(path, named), sent.get(name, {}), asked_by=asked_by)
             if (status in DENIED) != (bool(needed) and lacks == needed) or status in (405, 500):
                 wrong.append(f"{method} {path} ({name}) without {lacks or 'nothing'}: {status}")
@@ -99,7 +100,8 @@ def test_nothing_is_free_for_who_is_not_signed_in(client, market):
         assert client.generic(method, f"/api/{address_of(path, things)}").status_code == 401, name
 
 
-OF_A_PROJECT = {"scopes_hand_over": ["manage_projects"]}
+OF_WHO_ASKED = ("orders_withdraw", "orders_amend", "orders_resubmit", "approvals_withdraw")
+OF_A_PROJECT = {"scopes_hand_over": ["manage_projects"], "scopes_classify": ["manage_projects"]}
 """What is asked of a project where it depends on the kind of scope."""
 
 
@@ -137,6 +139,10 @@ def bodies(market, things):
     cloud = {"provider": "aws", "config": {"regions": "eu-west-1", "endpoint": "http://127.0.0.1:9"}, "credentials": keys}
     return {
         "orders_create": {"project": scope, "items": [item]},
+        "orders_amend": {"items": [item]},
+        "order_drafts_create": {"offering": str(things["offerings"])},
+        "rules_set": {"data_class": "restricted", "regions": ["home"]},
+        "scopes_classify": {"environment": "try", "data_class": ""},
         "offerings_quote": {"project": scope, **item},
         "scopes_hand_over": {"owner": "carol"},
         "resources_hand_over": {"owner": "carol"},

@@ -76,6 +76,7 @@ KEYS_TO_PEOPLE = {
     "metering.BudgetAsk.asked_by": "history",
     "metering.Export.asked_by": "history",
     "orders.Revision.made_by": "history",
+    "orders.OrderDraft.person": "herself",
     "provisioning.Step.asked_by": "history",
     "tenancy.Acceptance.user": "history",
     "tenancy.Invitation.invited_by": "history",

@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 
 from portal.catalogue.models import OfferingVersion
 from portal.core.schema import properties
+from portal.orders.forms import PREFIX
 from portal.orders.models import OrderItem
-from portal.web.ordersheet import PREFIX, Sheet
+from portal.web.ordersheet import Sheet
 
 NAME = "name"
 

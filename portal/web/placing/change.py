@@ -111,4 +111,4 @@ def errand_of(item: OrderItem, sheet: Sheet, data: Mapping[str, Any], *, bound: 
     url = f"{reverse('order-amend', args=[item.order_id])}?item={item.pk}"
     form = AmendForm(data) if bound else AmendForm(initial={"said": data.get("said", "")})
     act = _("Change and send again") if is_returned(item.order) else _("Change this order")
-    return Errand(url, url, act, misfits_of(item, sheet) if first else [], item, form)
+    return Errand(url, url, act, misfits_of(item, sheet) if first else [], item=item, amend=form)
