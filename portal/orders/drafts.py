@@ -22,7 +22,7 @@ from portal.orders.queries import end_of
 from portal.pricing.quotes import NoPrice, Quote, quote
 from portal.provisioning.models import Desired, Resource, ResourceState
 from portal.provisioning.queries import resources_visible_to
-from portal.tenancy.house_rules import against_plain, against_region, encryption_words, region_words, rules_for
+from portal.tenancy.house_rules import against_plain, against_region, encryption_words, region_words, rules_for, unsettable
 from portal.tenancy.models import HouseRule
 from portal.users.actor import Actor
 
@@ -108,8 +108,7 @@ def check_rules(rules: Sequence[HouseRule], schema: Schema, spec: Mapping[str, A
         raise Invalid(_("A rule of the house is against it."), fields={"region": [region_words(rule)]})
     if found := against_plain(rules, schema, spec):
         field, rule = found
-        said = encryption_words(rule)
-        said = said if field else _("%(rule)s This service has no setting for it.") % {"rule": said}
+        said = encryption_words(rule) if field else unsettable(rule)
         raise Invalid(_("A rule of the house is against it."), fields={field: [said]})
 
 

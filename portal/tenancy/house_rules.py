@@ -89,6 +89,11 @@ def encryption_words(rule: HouseRule) -> str:
     return _("%(scope)s keeps %(what)s encrypted.") % {"scope": rule.scope, "what": what_of(rule)} if rule.encrypted else ""
 
 
+def unsettable(rule: HouseRule) -> str:
+    """The same to a service that has no setting for it."""
+    return _("%(rule)s This service has no setting for it.") % {"rule": encryption_words(rule)}
+
+
 def what_of(rule: HouseRule) -> str:
     """What a rule is about."""
     data: dict[str, str] = {

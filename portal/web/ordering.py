@@ -207,6 +207,8 @@ def price_of(sheet: Sheet, actor: Actor, instead_of: OrderItem | None = None) ->
     """The quote of the answers so far with the room around it, `instead_of` an item of an order that waits."""
     if sheet.connection is None:
         return Price(problem=_("No cloud for this is connected for %(project)s.") % {"project": sheet.project})
+    if sheet.against:
+        return Price(problem=sheet.against)
     if sheet.wrong:
         return Price(problem=_("Another value is needed for: %(fields)s.") % {"fields": ", ".join(sheet.wrong)})
     try:

@@ -18,7 +18,15 @@ from portal.core.schema import Schema, defaults, properties
 from portal.orders.drafts import ItemDraft
 from portal.orders.forms import PREFIX, OrderForm
 from portal.orders.queries import people_to_order_for
-from portal.tenancy.house_rules import against_region, encrypting_fields, encryption_words, region_words, rules_for
+from portal.tenancy.house_rules import (
+    against_plain,
+    against_region,
+    encrypting_fields,
+    encryption_words,
+    region_words,
+    rules_for,
+    unsettable,
+)
 from portal.tenancy.models import HouseRule
 from portal.users.actor import Actor
 from portal.users.models import User
@@ -32,7 +40,8 @@ class Sheet:
     """One order form for one version of one offering, at the choices made so far.
 
     `head` and `fields` are what is drawn. `spec` is what the answers make of the plan so far, `wrong` the answers that do
-    not fit, by the field's title: while there are any, no price is said.
+    not fit, by the field's title: while there are any, no price is said. `against` is what a rule of the house asks for that
+    the service has no setting for.
     """
 
     version: OfferingVersion
@@ -47,6 +56,7 @@ class Sheet:
     fields: SchemaForm
     spec: Mapping[str, Any]
     wrong: list[str]
+    against: str
 
     @property
     def key(self) -> str:
@@ -116,7 +126,21 @@ def sheet_for(
         typed = {"note": data.get("note", ""), "beneficiary": data.get("beneficiary", ""), "key": key_in(data)}
         head = OrderForm(initial={**answers, **typed}, **choices)
         fields = SchemaForm(schema, options=options, prefix=PREFIX, initial=kept(schema, options, region, data))
-    return Sheet(version, projects, people, connections, project, connection, plan, region, head, fields, spec, wrong)
+    return Sheet(
+        version,
+        projects,
+        people,
+        connections,
+        project,
+        connection,
+        plan,
+        region,
+        head,
+        fields,
+        spec,
+        wrong,
+        unmet(rules, schema, spec),
+    )
 
 
 def where(
@@ -149,6 +173,12 @@ def ruled(schema: dict[str, Any], rules: Sequence[HouseRule]) -> dict[str, Any]:
     return {**schema, "properties": {**fields, **drawn}}
 
 
+def unmet(rules: Iterable[HouseRule], schema: Schema, spec: Mapping[str, Any]) -> str:
+    """The rule that the service cannot keep whatever is answered; empty where there is none."""
+    field, rule = against_plain(rules, schema, spec) or ("-", None)
+    return unsettable(rule) if rule and not field else ""
+
+
 def in_order(schema: Schema, capability: str) -> dict[str, Any]:
     """The schema with its fields in the order that the capability publishes: the database keeps none."""
     fields = properties(schema)
@@ -175,7 +205,7 @@ def without_empty_choices(schema: dict[str, Any], options: Mapping[str, Options]
 def so_far(probe: SchemaForm, region: str) -> tuple[dict[str, Any], list[str]]:
     """What the answers that fit make of the spec, and the titles of those that do not."""
     answered = {name for name in probe.fields if probe[name].data not in (None, "")}
-    wrong = [str(probe.fields[name].label) for name in probe.errors if name in answered]
+    wrong = [str(probe.fields[name].label) for name in probe.errors if name in answered and (name != "region" or not region)]
     there = {"region": region} if region else {}
     return {**defaults(probe.schema), **there, **probe.spec()}, wrong
 

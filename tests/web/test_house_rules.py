@@ -66,6 +66,12 @@ def test_a_region_sent_all_the_same_is_refused_beside_its_field(market, world, s
     assert not Order.objects.exists()
 
 
+def test_a_service_without_the_setting_says_so_before_it_is_sent(market, world, signed_in):
+    restrict(world, regions=[], encrypted=True)
+    server = Offering.objects.get(slug="linux-server")
+    assert f"{ENCRYPTED} This service has no setting for it." in text(signed_in("alice").get(f"/catalogue/{server.pk}/"))
+
+
 # The page of a scope
 
 
