@@ -65,7 +65,7 @@ def test_the_words_of_before_become_those_of_the_vocabulary(world):
     }
     for scope, (environment, data_class) in before.items():
         Scope.objects.filter(pk=scope.pk).update(environment=environment, data_class=data_class)
-    migration = importlib.import_module("portal.access.migrations.0006_classes")
+    migration = importlib.import_module("portal.access.migrations.0007_classes")
     migration.translate(apps, SimpleNamespace(connection=connection))
     now = {scope.pk: (scope.environment, scope.data_class) for scope in Scope.objects.all()}
     assert [now[scope.pk] for scope in before] == [

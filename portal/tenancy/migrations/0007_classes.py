@@ -27,7 +27,7 @@ def translate(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     dependencies = (
         ("tenancy", "0006_asks"),
-        ("access", "0006_classes"),
+        ("access", "0007_classes"),
     )
 
     operations = (

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0006_classes"),
+        ("access", "0007_classes"),
         ("tenancy", "0007_classes"),
     ]
 

@@ -25,7 +25,7 @@ def translate(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = (("access", "0005_told_end"),)
+    dependencies = (("access", "0006_by_whose_act"),)
 
     operations = (
         migrations.RunPython(translate, migrations.RunPython.noop),
