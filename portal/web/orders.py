@@ -17,7 +17,6 @@ from portal.orders import services
 from portal.orders.filters import OrderFilter
 from portal.orders.models import Order
 from portal.orders.queries import order_visible_to, orders_visible_to, with_items, with_returned
-from portal.orders.saving import drafts_of
 from portal.web.orderpage import picture_of
 from portal.web.shell import shell_of
 
@@ -83,7 +82,7 @@ def orders(request: HttpRequest) -> HttpResponse:
     tables.RequestConfig(request, paginate={"per_page": ROWS}).configure(table)
     is_empty = not table.page.paginator.count and not request.GET
     context = {"filter": chosen, "table": table, "is_empty": is_empty, "here": here}
-    return render(request, "orders/orders.html", {**context, "drafts": drafts_of(request.actor).count()})
+    return render(request, "orders/orders.html", context)
 
 
 @login_required
