@@ -26,7 +26,7 @@ def translate(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = (
-        ("tenancy", "0006_asks"),
+        ("tenancy", "0009_role_asks"),
         ("access", "0007_classes"),
     )
 

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0007_classes"),
-        ("tenancy", "0007_classes"),
+        ("tenancy", "0010_classes"),
     ]
 
     operations = [
