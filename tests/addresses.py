@@ -10,6 +10,7 @@ from django.urls import URLPattern
 
 from portal.access.models import Assignment, Group, Role
 from portal.access.permissions import PERMISSIONS
+from portal.approvals.delegations import delegate
 from portal.approvals.models import Approval
 from portal.approvals.proposals import propose_policy
 from portal.approvals.services import publish_policy
@@ -68,6 +69,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
     return {
         "inbox": Approval.objects.get(subject_id=str(order.pk)).pk,
         "approvals": Approval.objects.get(subject_id=str(order.pk)).pk,
+        "delegations": stood_in(world).pk,
         "budgets": set_budget(world.nordwind, Decimal(900), actor=erin).pk,
         "exports": request_export(world.nordwind, f"{clock.now():%Y-%m}", actor=carol).pk,
         "resources": resource.pk,
@@ -168,6 +170,12 @@ def ruled(scope: Any, actor: Any) -> dict[str, Any]:
     policy = publish_policy(scope, "Rare", conditions=rare, actor=actor, **rule)
     change = propose_policy(scope, "Proposed", conditions=rare, actor=actor, **rule)
     return {"policies": policy.pk, "policies/changes": change.pk, "policy-changes": change.pk}
+
+
+def stood_in(world: World) -> Any:
+    """Bob's window for carol."""
+    given = {"ends": clock.now() + WEEK, "reason": "On leave"}
+    return delegate(world.nordwind, world.carol, actor=world.actor("bob"), **given)
 
 
 def lent(cloud: Connection, place: Any, holder: Any) -> dict[str, Any]:

@@ -11,15 +11,15 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Group, Role
 from portal.access.permissions import ROLES
-from portal.access.resolver import holds
 from portal.approvals import queries
-from portal.approvals.checks import check_apart, check_in_time, is_said_already, stage_for
+from portal.approvals.checks import check_apart, check_in_time, is_said_already, may_decide, seat_for
 from portal.approvals.eligibility import scope_at
 from portal.approvals.facts import Change, card_hash, changes, plain
 from portal.approvals.kinds import kind_named
 from portal.approvals.models import Approval, Stage, StageState, Vote
 from portal.approvals.routes import Who, read_who
 from portal.approvals.settling import voters_now
+from portal.approvals.standing_in import StandIn, stand_ins
 from portal.core import clock
 from portal.core.errors import NotFound, PortalError
 from portal.users.actor import Actor
@@ -28,7 +28,9 @@ from portal.users.models import User
 
 @dataclass(frozen=True, slots=True)
 class StageLine:
-    """One stage as people read it. `people` are those whose vote would count now, where it is open."""
+    """One stage as people read it. `people` are those whose vote would count now, where it is open, `stand_ins` who may
+    decide in their place.
+    """
 
     text: str
     instead_of: str
@@ -37,6 +39,7 @@ class StageLine:
     state: str
     due: datetime | None
     people: list[User]
+    stand_ins: list[StandIn]
     votes: list[Vote]
 
 
@@ -78,7 +81,10 @@ def card(approval: Approval, *, actor: Actor) -> Card:
 
 def stage_lines(approval: Approval) -> list[StageLine]:
     """Every stage, in order, with who can decide it now and what was said."""
-    return [_line(approval, stage) for stage in approval.stages.select_related("place").prefetch_related("votes__person")]
+    return [
+        _line(approval, stage)
+        for stage in approval.stages.select_related("place").prefetch_related("votes__person", "votes__seat")
+    ]
 
 
 def waits_for(approval: Approval) -> list[User]:
@@ -112,6 +118,7 @@ def people_of_ids(ids: Collection[UUID] | Collection[str]) -> list[User]:
 def _line(approval: Approval, stage: Stage) -> StageLine:
     is_open = stage.state == StageState.OPEN and approval.is_waiting
     before = read_who(stage.raised_from) if stage.raised_from else None
+    seats = voters_now(approval, stage) if is_open else frozenset()
     return StageLine(
         text=who_text(read_who(stage.who), stage.place),
         instead_of=who_text(before, scope_at(before.at, approval.scope)) if before else "",
@@ -119,7 +126,8 @@ def _line(approval: Approval, stage: Stage) -> StageLine:
         needed=stage.needed,
         state=stage.state,
         due=stage.due,
-        people=people_of_ids(voters_now(approval, stage)) if is_open else [],
+        people=people_of_ids(seats) if is_open else [],
+        stand_ins=stand_ins(approval, seats) if is_open else [],
         votes=list(stage.votes.all()),
     )
 
@@ -135,14 +143,14 @@ def _facts_now(approval: Approval) -> dict[str, Any]:
 
 def _why_not(approval: Approval, actor: Actor) -> str:
     """Empty where her vote would count now, else the reason, as `vote` would give it."""
-    if actor.viewed_as_by or not holds(actor, "vote", approval):
+    if not may_decide(approval, actor):
         return _("You do not decide here.")
     try:
         check_apart(approval, actor)
         check_in_time(approval, clock.now())
         if is_said_already(approval, "approve", actor):
             return _("You have decided already.")
-        stage_for(approval, list(approval.stages.select_related("place")), actor)
+        seat_for(approval, list(approval.stages.select_related("place")), actor)
     except NotFound:
         return _("You do not decide here.")
     except PortalError as refusal:

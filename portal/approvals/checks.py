@@ -1,11 +1,12 @@
 """What must hold before a vote counts: she is apart from who asked, in time, on the card that holds, and picked."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from portal.access.guard import require
+from portal.access.guard import holds, require
 from portal.approvals.eligibility import accounts_for, apart_of, hands_of, person_of
 from portal.approvals.facts import card_hash, changes
 from portal.approvals.kinds import kind_named
@@ -13,8 +14,17 @@ from portal.approvals.models import Approval, Choice, FrozenCard, Stage, StageSt
 from portal.approvals.queries import has_file
 from portal.approvals.routes import read_who
 from portal.approvals.settling import stages_of, voters_now
+from portal.approvals.standing_in import windows_for
 from portal.core.errors import Conflict, Forbidden, Invalid, Refused, Stale
 from portal.users.actor import Actor
+from portal.users.models import User
+
+
+class Seat(NamedTuple):
+    """A place in a stage, and whose it is: who votes on it may be who it was delegated to."""
+
+    stage: Stage
+    holder: Any
 
 
 def check_apart(approval: Approval, actor: Actor) -> None:
@@ -103,22 +113,46 @@ def check_card(approval: Approval, shown: str, facts: dict[str, Any]) -> None:
     raise Stale(_("The facts changed since this card was shown. Please look again."), changes=said)
 
 
-def stage_for(approval: Approval, stages: list[Stage], actor: Actor) -> Stage:
-    """The stage her vote goes to; Forbidden where none that is open picks her now."""
+def check_may_decide(approval: Approval, actor: Actor) -> None:
+    """She holds `vote` there, or somebody delegated it to her; else NotFound or Forbidden."""
+    if not may_decide(approval, actor):
+        require(actor, "vote", approval)
+
+
+def may_decide(approval: Approval, actor: Actor) -> bool:
+    """Whether she holds `vote` there, or somebody delegated it to her; who looks as another person decides nothing."""
+    return not actor.viewed_as_by and (holds(actor, "vote", approval) or bool(windows_for(approval, actor)))
+
+
+def seat_for(approval: Approval, stages: list[Stage], actor: Actor) -> Seat:
+    """The seat her vote is given on; Forbidden where she has none now."""
     seat = open_seat(approval, stages, actor)
     if seat is None:
         raise Forbidden(_("Others decide this at this stage."))
     return seat
 
 
-def open_seat(approval: Approval, stages: list[Stage], actor: Actor) -> Stage | None:
-    """The open stage in which this account's vote would count at this moment."""
+def open_seat(approval: Approval, stages: list[Stage], actor: Actor) -> Seat | None:
+    """The seat on which this account's vote would count at this moment: her own first, then one delegated to her."""
+    own = _seat_of(approval, stages, actor.user, actor) if holds(actor, "vote", approval) else None
+    if own:
+        return own
+    found = (_seat_of(approval, stages, window.delegator, actor) for window in windows_for(approval, actor))
+    return next((seat for seat in found if seat), None)
+
+
+def _seat_of(approval: Approval, stages: list[Stage], holder: User, actor: Actor) -> Seat | None:
+    """The seat of one account that she may use: no seat and no person counts twice."""
+    names = {holder.person_id, actor.person_id}
+    heard = Vote.objects.filter(Q(person__in=names) | Q(seat__in=names), approval=approval, void=False)
+    spent = set(heard.values_list("stage", flat=True))
     for stage in stages:
         if (
             stage.state == StageState.OPEN
-            and actor.user.pk in accounts_for(read_who(stage.who), stage.place, approval.scope, hands_of(approval))
-            and actor.person_id in voters_now(approval, stage)
-            and not stage.votes.filter(person=actor.person_id, void=False).exists()
+            and stage.pk not in spent
+            and (stage.again or not spent)
+            and holder.pk in accounts_for(read_who(stage.who), stage.place, approval.scope, hands_of(approval))
+            and holder.person_id in voters_now(approval, stage)
         ):
-            return stage
+            return Seat(stage, holder.person_id)
     return None

@@ -1,6 +1,6 @@
 """Approvals and policies that a person may see, what waits for her, and the policies in force somewhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,12 +23,14 @@ from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
 
 from portal.access.models import Assignment, GroupMember, Scope, ScopeShare
-from portal.access.resolver import in_force, permissions_of, scope_ids
-from portal.approvals.models import Approval, File, Policy, Stage, StageState, State, Vote
+from portal.access.resolver import in_force, paths_of, permissions_of, scope_ids
+from portal.approvals.models import Approval, Delegation, File, Policy, Stage, StageState, State, Vote
 from portal.approvals.routes import Rule, read_conditions, read_stages
+from portal.approvals.standing_in import spoken_of, windows_of, with_amount
 from portal.core import clock
 from portal.core.errors import NotFound
 from portal.users.actor import Actor
+from portal.users.models import User
 
 ADMIN = "manage_members"
 SETTLED = timedelta(days=7)  # after which a role that somebody gave makes deciders of what she asks for as well
@@ -54,25 +56,26 @@ def approval_visible_to(actor: Actor, pk: UUID | str) -> Approval:
 
 
 def inbox_count(actor: Actor) -> int:
-    """How many things wait for her vote; nothing is asked where she votes nowhere."""
-    return inbox_of(actor).count() if "vote" in permissions_of(actor) else 0
+    """How many things wait for her own vote; nothing is asked where she votes nowhere."""
+    return own_inbox_of(actor).count() if "vote" in permissions_of(actor) else 0
 
 
 def inbox_of(actor: Actor) -> QuerySet[Approval]:
-    """What waits for her vote, what is due first on top: exactly what `vote` would take from her."""
-    mine = Vote.objects.filter(person=actor.person_id, void=False)
-    stages = Stage.objects.alias(role_named=KT("who__role"), group_named=KT("who__group"), groups_named=F("who__groups"))
-    seats = stages.filter(
-        _seated(actor),
-        ~Exists(mine.filter(stage=OuterRef("pk"))),
-        Q(again=True) | ~Exists(mine.filter(approval=OuterRef("approval"))),
-        approval=OuterRef("pk"),
-        state=StageState.OPEN,
-    )
-    waiting = Approval.objects.filter(
-        Exists(seats), _votes_at(actor), ~is_party(actor.person_id), state=State.WAITING, scope__in=scope_ids(actor, "vote")
-    )
-    return waiting.select_related("scope", "requester", "beneficiary").order_by("decision_due", "id")
+    """What waits for her vote, on her own seat or on one delegated to her, what is due first on top.
+
+    Exactly what `vote` would take from her.
+    """
+    return _waiting(actor, _hers(actor) | _delegated(actor))
+
+
+def own_inbox_of(actor: Actor) -> QuerySet[Approval]:
+    """Of those, what waits for her in her own right."""
+    return _waiting(actor, _hers(actor))
+
+
+def delegated_inbox_of(actor: Actor) -> QuerySet[Approval]:
+    """Of those, what waits for her only because somebody delegated it."""
+    return _waiting(actor, _delegated(actor) & ~_hers(actor))
 
 
 def similar(approval: Approval, *, actor: Actor, most: int = 5) -> QuerySet[Approval]:
@@ -89,6 +92,27 @@ def votes_of(actor: Actor) -> QuerySet[Vote]:
     """What she decided and what still counts, newest first."""
     mine = Vote.objects.filter(person=actor.person_id, void=False)
     return mine.select_related("approval__scope").order_by("-created_at", "-id")
+
+
+def delegations_of(actor: Actor) -> QuerySet[Delegation]:
+    """What she delegated and what was delegated to her, newest first."""
+    hers = Q(delegator=actor.user) | Q(delegate=actor.user)
+    rows = Delegation.objects.filter(hers).select_related("organization", "delegator", "delegate", "ended_by")
+    return rows.order_by("-created_at", "-id")
+
+
+def delegation_of(actor: Actor, pk: UUID | str) -> Delegation:
+    """One of them, or NotFound."""
+    found = delegations_of(actor).filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def organizations_to_delegate_in(actor: Actor) -> list[Scope]:
+    """The organizations in which she decides something."""
+    roots = {path.split(".")[0] for path in paths_of(actor, "vote")}
+    return list(Scope.objects.filter(path__in=roots).order_by("name", "pk"))
 
 
 def approval_of(subject_kind: str, subject_id: Any) -> Approval | None:
@@ -142,12 +166,45 @@ def places_of_rules(subject_kind: str, scopes: Iterable[Scope], at: datetime) ->
     return set(rows.values_list("scope__path", flat=True))
 
 
-def _seated(actor: Actor) -> Any:
+def _waiting(actor: Actor, takes: Q) -> QuerySet[Approval]:
+    waiting = with_amount(Approval.objects.filter(state=State.WAITING)).filter(takes, ~is_party(actor.person_id))
+    return waiting.select_related("scope", "requester", "beneficiary").order_by("decision_due", "id")
+
+
+def _hers(actor: Actor) -> Q:
+    return Q(_has_seat(actor.user, (actor.person_id,)), _votes_at(actor.user), scope__in=scope_ids(actor, "vote"))
+
+
+def _delegated(actor: Actor) -> Q:
+    """The seats of those who delegated theirs to her, where the window speaks of it; the twin of `seats.open_seat`."""
+    found = Q(pk__in=())
+    for window in windows_of(actor):
+        holder = window.delegator
+        seat = Q(_has_seat(holder, (holder.pk, actor.person_id))) & _votes_at(holder) & ~is_party(holder.pk)
+        found |= seat & spoken_of(window, actor)
+    return found
+
+
+def _has_seat(user: User, names: Collection[Any]) -> Exists:
+    """A stage is open that picks this account, and none of these people had a say that would make it count twice."""
+    heard = Vote.objects.filter(Q(person__in=names) | Q(seat__in=names), void=False)
+    stages = Stage.objects.alias(role_named=KT("who__role"), group_named=KT("who__group"), groups_named=F("who__groups"))
+    seats = stages.filter(
+        _seated(user),
+        ~Exists(heard.filter(stage=OuterRef("pk"))),
+        Q(again=True) | ~Exists(heard.filter(approval=OuterRef("approval"))),
+        approval=OuterRef("pk"),
+        state=StageState.OPEN,
+    )
+    return Exists(seats)
+
+
+def _seated(user: User) -> Any:
     """The stages that pick this account, as one condition: the twin of `eligibility.accounts_for`."""
-    held = _held(actor, "approval__").filter(scope__path__above=OuterRef("place__path"))
-    groups = _joined(actor, "approval__").annotate(word=Cast("group", TextField()))
-    seats: Any = Q(who__pick="named", who__people__contains=[str(actor.user.pk)])
-    seats |= Q(who__pick="owner", place__owner=actor.user)
+    held = _held(user, "approval__").filter(scope__path__above=OuterRef("place__path"))
+    groups = _joined(user, "approval__").annotate(word=Cast("group", TextField()))
+    seats: Any = Q(who__pick="named", who__people__contains=[str(user.pk)])
+    seats |= Q(who__pick="owner", place__owner=user)
     seats |= Q(who__pick="group") & Exists(groups.filter(word=OuterRef("group_named")))
     seats |= Q(who__pick="groups") & Exists(groups.filter(_is_among(F("word"), OuterRef("groups_named"))))
     seats |= Q(who__pick="voters") & Exists(held.filter(role__permissions__contains=["vote"]))
@@ -155,12 +212,12 @@ def _seated(actor: Actor) -> Any:
     return seats | Q(who__pick="role") & Exists(held.filter(role__key=OuterRef("role_named")))
 
 
-def _votes_at(actor: Actor) -> Any:
+def _votes_at(user: User) -> Any:
     """She may vote where the approval is, and not only by what its own parties gave her just for that."""
-    held = _held(actor, "").filter(role__permissions__contains=["vote"], scope__path__above=OuterRef("scope__path"))
+    held = _held(user, "").filter(role__permissions__contains=["vote"], scope__path__above=OuterRef("scope__path"))
     shared = ScopeShare.objects.filter(
         ~_by_hand("granted_by", "created_at", ""),
-        user=actor.user,
+        user=user,
         permission__codename="vote",
         expires__gt=clock.now(),
         content_object__path__above=OuterRef("scope__path"),
@@ -168,15 +225,15 @@ def _votes_at(actor: Actor) -> Any:
     return Q(Exists(held)) | Q(Exists(shared))
 
 
-def _held(actor: Actor, approval: str) -> QuerySet[Assignment]:
+def _held(user: User, approval: str) -> QuerySet[Assignment]:
     """Her assignments in force, without those that the approval's parties made for the occasion; `approval` leads to it."""
-    by_group = Exists(_joined(actor, approval, deeper=True).filter(group=OuterRef("group")))
-    mine = Q(user=actor.user) | Q(by_group)
+    by_group = Exists(_joined(user, approval, deeper=True).filter(group=OuterRef("group")))
+    mine = Q(user=user) | Q(by_group)
     return Assignment.objects.filter(in_force(), mine, ~_by_hand("granted_by", "granted_at", approval))
 
 
-def _joined(actor: Actor, approval: str, *, deeper: bool = False) -> QuerySet[GroupMember]:
-    return GroupMember.objects.filter(~_by_hand("added_by", "added_at", approval, deeper=deeper), user=actor.user)
+def _joined(user: User, approval: str, *, deeper: bool = False) -> QuerySet[GroupMember]:
+    return GroupMember.objects.filter(~_by_hand("added_by", "added_at", approval, deeper=deeper), user=user)
 
 
 def _by_hand(by: str, at: str, approval: str, *, deeper: bool = False) -> Any:

@@ -15,10 +15,11 @@ from portal.approvals.checks import (
     check_card,
     check_choice,
     check_in_time,
+    check_may_decide,
     check_open,
     check_reasons,
     is_said_already,
-    stage_for,
+    seat_for,
 )
 from portal.approvals.closing import close
 from portal.approvals.eligibility import apart_of
@@ -99,7 +100,7 @@ def vote(approval: Approval, choice: str, card_hash: str, *, actor: Actor, note:
     require_fresh(actor)
     at = clock.now()
     approval = locked(approval.pk)
-    require(actor, "vote", approval)
+    check_may_decide(approval, actor)
     check_apart(approval, actor)
     if is_said_already(approval, choice, actor):
         return approval
@@ -111,9 +112,9 @@ def vote(approval: Approval, choice: str, card_hash: str, *, actor: Actor, note:
     if hash_of(facts) != approval.card_hash:
         decide_anew(approval, subject, facts, actor=actor)
     stages = settling.stages_of(approval)
-    stage = stage_for(approval, stages, actor)
-    check_reasons(approval, stage, choice, note)
-    settling.add_vote(approval, stage, choice, card_hash, actor=actor, note=note.strip())
+    seat = seat_for(approval, stages, actor)
+    check_reasons(approval, seat.stage, choice, note)
+    settling.add_vote(approval, seat.stage, choice, card_hash, actor=actor, note=note.strip(), holder=seat.holder)
     if choice == Choice.RETURN:
         send_back(approval, actor=actor, at=at, note=note.strip())
         return approval
@@ -191,4 +192,4 @@ def _asked_before(kind: str, subject: Any, key: str, *, actor: Actor) -> Approva
 def _deciders(approval: Approval) -> list[User]:
     stages = [stage for stage in settling.stages_of(approval) if stage.state == StageState.OPEN]
     people = {person for stage in stages for person in settling.voters_now(approval, stage)}
-    return list(User.objects.filter(pk__in=people))
+    return settling.deciders(approval, people)

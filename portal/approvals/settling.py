@@ -14,6 +14,7 @@ from portal.approvals.eligibility import bench_of, can_be_filled, people_for, pl
 from portal.approvals.hours import due_after
 from portal.approvals.models import Approval, Choice, Stage, StageState, Vote
 from portal.approvals.routes import Allowed, Route, StagePlan, read_stages, stage_data, who_data
+from portal.approvals.standing_in import stand_ins
 from portal.approvals.tally import Ballot, Outcome, count
 from portal.core.errors import Refused
 from portal.events.services import record
@@ -58,26 +59,30 @@ def staffed(approval: Approval, plan: StagePlan) -> Stage:
     )
 
 
-def add_vote(approval: Approval, stage: Stage, choice: str, card_hash: str, *, actor: Actor, note: str) -> Vote:
-    """Write down what she said about the card she saw, and its event."""
+def add_vote(
+    approval: Approval, stage: Stage, choice: str, card_hash: str, *, actor: Actor, note: str, holder: Any = None
+) -> Vote:
+    """Write down what she said about the card she saw, and its event; `holder` is whose seat it was, where not her own."""
+    seat = holder or actor.person_id
     cast = Vote.objects.create(
         approval=approval,
         stage=stage,
         person_id=actor.person_id,
-        seat_id=actor.person_id,
+        seat_id=seat,
         cast_by=actor.user,
         choice=choice,
         note=note,
         card_hash=card_hash,
     )
-    record("approvals.vote", approval, actor=actor, choice=choice, card=card_hash, stage=stage.pk, note=note)
+    record("approvals.vote", approval, actor=actor, choice=choice, card=card_hash, stage=stage.pk, note=note, seat=seat)
     return cast
 
 
 def tally(approval: Approval, stages: Iterable[Stage]) -> Outcome:
     """Count the live votes of those who are eligible at this moment."""
     live = [stage for stage in stages if stage.state != StageState.CLOSED]
-    votes = Vote.objects.filter(approval=approval, void=False)
+    apart = apart_of(approval)
+    votes = Vote.objects.filter(approval=approval, void=False, person__is_active=True).exclude(person__in=apart)
     ballots = [ballot_of(vote) for vote in votes]
     return count([bench_of(stage, approval) for stage in live], ballots)
 
@@ -177,13 +182,26 @@ def _open(approval: Approval, stage: Stage, *, actor: Actor, at: datetime) -> No
     stage.state, stage.opened_at, stage.due = StageState.OPEN, at, due_after(at, stage.due_hours, work)
     stage.remind_at = due_after(at, stage.due_hours * REMIND_AT, work)
     stage.save()
-    notify(User.objects.filter(pk__in=people), "vote_needed", target=approval, actor=actor, scope=approval.scope)
+    notify(deciders(approval, people), "vote_needed", target=approval, actor=actor, scope=approval.scope)
 
 
 def voters_now(approval: Approval, stage: Stage) -> frozenset[UUID]:
     """The people whose vote in this stage would count at this moment."""
-    voted = set() if stage.again else set(Vote.objects.filter(approval=approval, void=False).values_list("person", flat=True))
+    voted = set() if stage.again else _heard(approval)
     return frozenset(UUID(person) for person in bench_of(stage, approval).eligible) - voted
+
+
+def deciders(approval: Approval, people: Iterable[UUID]) -> list[User]:
+    """These people, and who stands in for them now."""
+    ids = list(people)
+    away = [each.person for each in stand_ins(approval, ids)]
+    return [*User.objects.filter(pk__in=ids), *away]
+
+
+def _heard(approval: Approval) -> set[UUID]:
+    """Who had a say that counts, and on whose seat."""
+    rows = Vote.objects.filter(approval=approval, void=False).values_list("person", "seat")
+    return {name for row in rows for name in row}
 
 
 def _state_in(outcome: Outcome, stage: Stage) -> str:

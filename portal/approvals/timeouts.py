@@ -17,7 +17,6 @@ from portal.core.errors import PortalError
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.users.actor import Actor
-from portal.users.models import User
 
 
 @transaction.atomic
@@ -55,7 +54,7 @@ def remind(stage_id: UUID, *, actor: Actor) -> None:
         return
     stage.remind_at = None
     stage.save(update_fields=["remind_at"])
-    people = User.objects.filter(pk__in=settling.voters_now(approval, stage))
+    people = settling.deciders(approval, settling.voters_now(approval, stage))
     notify(people, "vote_due", target=approval, actor=actor, scope=approval.scope)
     record("approvals.remind", approval, actor=actor, stage=stage.pk)
 

@@ -88,6 +88,19 @@ MESSAGES: Mapping[str, Message] = {
         _("%(person)s ordered it for you in %(scope)s. You are told how it goes on, and do not decide on it."),
         mail=False,
     ),
+    "delegated": Message(
+        _("Somebody lets me decide in her place"),
+        _("%(person)s lets you decide in her place from %(date)s to %(until)s"),
+        _(
+            "The reason given: %(note)s What waits for her and you may see stands in your inbox meanwhile. You can give it back."
+        ),
+    ),
+    "delegation_ended": Message(
+        _("A delegation of mine was ended early"),
+        _("%(who)s no longer decides in the place of %(person)s"),
+        _("What was decided meanwhile stays decided."),
+        mail=False,
+    ),
     "order_moved": Message(
         _("My order moved on"),
         _("%(label)s: %(state)s"),

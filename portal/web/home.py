@@ -10,7 +10,7 @@ from django.shortcuts import render
 
 from portal.access.queries import events_visible_to, role_counts, roles_given
 from portal.approvals.policy_queries import policies_visible_to
-from portal.approvals.queries import inbox_of, votes_of
+from portal.approvals.queries import own_inbox_of, votes_of
 from portal.clouds.queries import connections_visible_to
 from portal.core import clock
 from portal.metering.queries import completeness, cost_by_path, exports_visible_to, standings_visible_to
@@ -67,7 +67,7 @@ def of_reader(actor: Actor, shell: Shell) -> dict[str, Any]:
 
 def of_approver(actor: Actor, shell: Shell) -> dict[str, Any]:
     """What waits for her, what is due first on top, and what she decided lately."""
-    cards = [(approval, facts.cost_of(approval.facts)) for approval in inbox_of(actor)[:MOST]]
+    cards = [(approval, facts.cost_of(approval.facts)) for approval in own_inbox_of(actor)[:MOST]]
     return {"cards": cards, "votes": votes_of(actor)[:MOST]}
 
 

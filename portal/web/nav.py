@@ -34,6 +34,7 @@ GROUPS = {
 NAV = [
     Place("", _("Home"), "home", "home"),
     Place("work", _("Inbox"), "inbox", "inbox", "vote", ("approval",)),
+    Place("work", _("Delegations"), "delegations", "arrow-right", "vote", ("delegation",)),
     Place("work", _("Catalogue"), "catalogue", "layout-grid", "view_offering", ("offering",)),
     Place("work", _("Orders"), "orders", "clipboard-list", "view_order", ("order",)),
     Place("work", _("Resources"), "resources", "server-2", "view_resource", ("resource",)),

@@ -55,6 +55,7 @@ TAKES: dict[str, Takes | Free] = {
     # Work
     "inbox": Takes("vote"),
     "approval": Takes("view_order", "vote"),
+    **dict.fromkeys(("delegations", "delegation", "delegation-end"), Free.OWN),
     "catalogue": Free.EACH,
     "offering": Takes("view_offering"),
     "order-new": Takes("", "place_order"),

@@ -56,6 +56,7 @@ from portal.web import (
 )
 from portal.web.audit import event, packs, subscription_acts, subscriptions
 from portal.web.audit import exports as event_exports
+from portal.web.deciding import delegations
 from portal.web.placing import change, drafts
 from portal.web.policies import changes as policy_changes
 from portal.web.policies import editor as policy_editor
@@ -80,6 +81,9 @@ urlpatterns = [
     path("theme/", choices.choose_theme, name="choose-theme"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/<uuid:pk>/", inbox.approval, name="approval"),
+    path("delegations/", delegations.delegations, name="delegations"),
+    path("delegations/<uuid:pk>/", delegations.delegation, name="delegation"),
+    path("delegations/<uuid:pk>/end/", delegations.end, name="delegation-end"),
     path("cost/", cost.cost, name="cost"),
     path("cost/meter/", cost.meter_now, name="meter-now"),
     path("budgets/set/", budgets.set_budget, name="budget-set"),

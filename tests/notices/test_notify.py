@@ -99,6 +99,7 @@ WORDS = dict.fromkeys(
         "error",
         "things",
         "person",
+        "until",
     ),
     "3",
 )

@@ -2,6 +2,7 @@
 
 from portal.approvals.models.approvals import OPEN, Approval, FrozenCard, Risk, State
 from portal.approvals.models.calendars import Calendar
+from portal.approvals.models.delegations import Delegation
 from portal.approvals.models.files import File
 from portal.approvals.models.policies import Policy, PolicyState
 from portal.approvals.models.policy_changes import ChangeAct, ChangeState, PolicyChange
@@ -14,6 +15,7 @@ __all__ = [
     "ChangeAct",
     "ChangeState",
     "Choice",
+    "Delegation",
     "File",
     "FrozenCard",
     "Policy",

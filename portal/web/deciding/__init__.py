@@ -1,0 +1,1 @@
+"""What is done around a decision: delegations, files, what is said and asked, passing on, and several at once."""
