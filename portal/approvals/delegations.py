@@ -67,7 +67,7 @@ def delegate(
     said = {"kinds": window.kinds, "most_per_month": most_per_month, "starts": starts.isoformat(), "ends": ends.isoformat()}
     record("approvals.delegate", window, actor=actor, reason=window.reason, to=to, **said)
     first, last = f"{starts:%Y-%m-%d}", f"{ends:%Y-%m-%d}"
-    words = {"person": actor.user, "note": window.reason, "date": first, "until": last}
+    words: dict[str, Any] = {"person": actor.user, "note": window.reason, "date": first, "until": last}
     notify([to], "delegated", target=window, actor=actor, **words)
     return window
 

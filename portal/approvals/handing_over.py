@@ -21,7 +21,7 @@ LIVING = (StageState.LATER, StageState.OPEN)
 
 
 @transaction.atomic
-def reassign(stage: Stage, to: User, *, instead_of: User, actor: Actor) -> None:
+def reassign(stage: Stage, to: User, *, instead_of: User, actor: Actor, reason: str = "") -> None:
     """Let `to` decide this stage where `instead_of` was named, or was the only one who could; others who can still do.
 
     Settled, or decided by somebody else already, it stays. Refused where with her, too, nobody could carry it.
@@ -30,6 +30,8 @@ def reassign(stage: Stage, to: User, *, instead_of: User, actor: Actor) -> None:
     stage = Stage.objects.select_for_update(of=("self",)).select_related("place").get(pk=stage.pk)
     if not approval.is_waiting or stage.state not in LIVING:
         return
+    if stage.mode == "each":
+        raise Refused(_("This stage wants one from each of its groups, so nobody else can be put in."))
     who = read_who(stage.who)
     if who.pick == "named":
         named = dict.fromkeys(str(to.pk) if person == str(instead_of.pk) else person for person in who.people)
@@ -44,7 +46,7 @@ def reassign(stage: Stage, to: User, *, instead_of: User, actor: Actor) -> None:
     if not can_be_filled(plan_of(stage), people_for(changed, stage.place, approval) - {instead_of.pk}):
         raise Refused(_("With this person, too, nobody could decide %(title)s.") % {"title": approval.title})
     stage.save(update_fields=["who"])
-    record("approvals.reassign", approval, actor=actor, stage=stage.pk, to=to, instead_of=instead_of)
+    record("approvals.reassign", approval, actor=actor, reason=reason, stage=stage.pk, to=to, instead_of=instead_of)
     if stage.state == StageState.OPEN:
         notify([to], "vote_needed", target=approval, actor=actor, scope=approval.scope)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Scope
 from portal.approvals.calendars import work_of
-from portal.approvals.eligibility import bench_of, can_be_filled, people_for, plan_of, raised, scope_at
+from portal.approvals.eligibility import apart_of, bench_of, can_be_filled, people_for, plan_of, raised, scope_at
 from portal.approvals.hours import due_after
 from portal.approvals.models import Approval, Choice, Stage, StageState, Vote
 from portal.approvals.routes import Allowed, Route, StagePlan, read_stages, stage_data, who_data
@@ -180,7 +180,7 @@ def _open(approval: Approval, stage: Stage, *, actor: Actor, at: datetime) -> No
         return
     work = work_of(approval.scope)
     stage.state, stage.opened_at, stage.due = StageState.OPEN, at, due_after(at, stage.due_hours, work)
-    stage.remind_at = due_after(at, stage.due_hours * REMIND_AT, work)
+    stage.remind_at, stage.left = due_after(at, stage.due_hours * REMIND_AT, work), None
     stage.save()
     notify(deciders(approval, people), "vote_needed", target=approval, actor=actor, scope=approval.scope)
 

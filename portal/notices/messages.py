@@ -88,6 +88,28 @@ MESSAGES: Mapping[str, Message] = {
         _("%(person)s ordered it for you in %(scope)s. You are told how it goes on, and do not decide on it."),
         mail=False,
     ),
+    "approval_comment": Message(
+        _("Something was said about a decision of mine"),
+        _("%(person)s on %(label)s"),
+        _("%(note)s"),
+        mail=False,
+    ),
+    "question_asked": Message(
+        _("Who decides on something of mine asks me"),
+        _("%(person)s asks you about %(label)s"),
+        _("%(note)s The time to decide stands until you answer, for two weeks at most."),
+    ),
+    "question_answered": Message(
+        _("What I asked before deciding was answered"),
+        _("%(person)s answered about %(label)s"),
+        _("%(note)s"),
+    ),
+    "passed_on": Message(
+        _("A decision was passed on"),
+        _("%(who)s decides %(label)s instead of %(person)s"),
+        _("The reason given: %(note)s"),
+        mail=False,
+    ),
     "delegated": Message(
         _("Somebody lets me decide in her place"),
         _("%(person)s lets you decide in her place from %(date)s to %(until)s"),

@@ -7,6 +7,7 @@ from portal.approvals.models.files import File
 from portal.approvals.models.policies import Policy, PolicyState
 from portal.approvals.models.policy_changes import ChangeAct, ChangeState, PolicyChange
 from portal.approvals.models.stages import Choice, Stage, StageState, Vote
+from portal.approvals.models.talk import Comment, Question
 
 __all__ = [
     "OPEN",
@@ -15,12 +16,14 @@ __all__ = [
     "ChangeAct",
     "ChangeState",
     "Choice",
+    "Comment",
     "Delegation",
     "File",
     "FrozenCard",
     "Policy",
     "PolicyChange",
     "PolicyState",
+    "Question",
     "Risk",
     "Stage",
     "StageState",

@@ -21,6 +21,7 @@ class Stage(Base):
 
     `who` says who decides, `place` is the scope it speaks of; `raised_from` is who should have, where nobody there could.
     One that is done `by_time` was agreed to by nobody: its time ran out, and the policy lets that be consent.
+    While a question waits for its answer the clock stands, and `left` is the time there was.
     `justification` asks every vote for its reason, `evidence` for a file before anybody approves.
     """
 
@@ -42,6 +43,7 @@ class Stage(Base):
     ended_at = models.DateTimeField(null=True)
     by_time = models.BooleanField(default=False)
     raised_from = models.JSONField(null=True)
+    left = models.DurationField(null=True)
 
     class Meta:
         ordering = ("position", "created_at", "id")
