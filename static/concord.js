@@ -18,7 +18,7 @@ document.addEventListener("submit", (event) => {
   document.dispatchEvent(new CustomEvent("theme"));
 });
 
-// Keys: Ctrl-K finds; in a list j and k move; a key with data-key only puts the focus there, Enter decides.
+// Keys: Ctrl-K finds; in a list j and k move and x marks; a key with data-key only puts the focus there, Enter decides.
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
@@ -26,11 +26,14 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Escape") closeMenus(null);
-  if (event.target.closest?.("input, textarea, select, [contenteditable]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]") || event.ctrlKey || event.metaKey || event.altKey) return;
   const picks = [...document.querySelectorAll(".pick")];
-  const at = picks.findIndex((pick) => pick === document.activeElement || pick.hasAttribute("aria-current"));
+  const row = (pick) => pick?.closest(".pick-row");
+  const held = picks.findIndex((pick) => row(pick)?.contains(document.activeElement) || pick === document.activeElement);
+  const at = held < 0 ? picks.findIndex((pick) => pick.hasAttribute("aria-current")) : held;
   if (event.key === "j") picks[Math.min(at + 1, picks.length - 1)]?.focus();
   if (event.key === "k") picks[Math.max(at - 1, 0)]?.focus();
+  if (event.key === "x") row(picks[at])?.querySelector("input[type=checkbox]")?.click();
   if (/^[a-z]$/.test(event.key)) document.querySelector(`[data-key="${event.key}"]`)?.focus();
 });
 

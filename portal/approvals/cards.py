@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from portal.access.models import Group, Role
 from portal.access.permissions import ROLES
 from portal.approvals import queries
-from portal.approvals.checks import check_apart, check_in_time, is_said_already, may_decide, seat_for
+from portal.approvals.checks import Seat, check_apart, check_in_time, is_said_already, may_decide, seat_for
 from portal.approvals.eligibility import scope_at
 from portal.approvals.facts import Change, card_hash, changes, plain
 from portal.approvals.kinds import kind_named
@@ -32,12 +32,18 @@ class StageLine:
     decide in their place.
     """
 
+    id: UUID
     text: str
     instead_of: str
     mode: str
     needed: int
     state: str
     due: datetime | None
+    opened_at: datetime | None
+    ended_at: datetime | None
+    is_paused: bool
+    by_time: bool
+    needs: tuple[str, ...]
     people: list[User]
     stand_ins: list[StandIn]
     votes: list[Vote]
@@ -45,7 +51,8 @@ class StageLine:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is shown and what is signed. `hash` stands for `facts`; `changed` is what moved since it was asked."""
+    """What is shown and what is signed. `hash` stands for `facts`; `changed` is what moved since it was asked,
+    `in_place_of` on whose seat she would vote, where it is not her own."""
 
     approval: Approval
     kind_label: Any
@@ -57,6 +64,7 @@ class Card:
     similar: list[Approval]
     can_vote: bool
     why_not: str
+    in_place_of: User | None = None
 
 
 def card(approval: Approval, *, actor: Actor) -> Card:
@@ -64,7 +72,7 @@ def card(approval: Approval, *, actor: Actor) -> Card:
     kind = kind_named(approval.subject_kind)
     facts = _facts_now(approval)
     asked = approval.cards.order_by("created_at", "id").first()
-    why_not = _why_not(approval, actor)
+    why_not, seat = _place_of(approval, actor)
     return Card(
         approval=approval,
         kind_label=kind.label,
@@ -76,6 +84,7 @@ def card(approval: Approval, *, actor: Actor) -> Card:
         similar=list(queries.similar(approval, actor=actor)),
         can_vote=not why_not,
         why_not=why_not,
+        in_place_of=User.objects.get(pk=seat.holder) if seat and seat.holder != actor.person_id else None,
     )
 
 
@@ -119,13 +128,20 @@ def _line(approval: Approval, stage: Stage) -> StageLine:
     is_open = stage.state == StageState.OPEN and approval.is_waiting
     before = read_who(stage.raised_from) if stage.raised_from else None
     seats = voters_now(approval, stage) if is_open else frozenset()
+    needs = [name for name in ("justification", "evidence") if getattr(stage, name)]
     return StageLine(
+        id=stage.pk,
         text=who_text(read_who(stage.who), stage.place),
         instead_of=who_text(before, scope_at(before.at, approval.scope)) if before else "",
         mode=stage.mode,
         needed=stage.needed,
         state=stage.state,
         due=stage.due,
+        opened_at=stage.opened_at,
+        ended_at=stage.ended_at,
+        is_paused=is_open and stage.left is not None,
+        by_time=stage.by_time,
+        needs=tuple(needs),
         people=people_of_ids(seats) if is_open else [],
         stand_ins=stand_ins(approval, seats) if is_open else [],
         votes=list(stage.votes.all()),
@@ -141,21 +157,20 @@ def _facts_now(approval: Approval) -> dict[str, Any]:
     return dict(approval.facts)
 
 
-def _why_not(approval: Approval, actor: Actor) -> str:
-    """Empty where her vote would count now, else the reason, as `vote` would give it."""
+def _place_of(approval: Approval, actor: Actor) -> tuple[str, Seat | None]:
+    """Her seat, where her vote would count now, else the reason why it would not, as `vote` would give it."""
     if not may_decide(approval, actor):
-        return _("You do not decide here.")
+        return _("You do not decide here."), None
     try:
         check_apart(approval, actor)
         check_in_time(approval, clock.now())
         if is_said_already(approval, "approve", actor):
-            return _("You have decided already.")
-        seat_for(approval, list(approval.stages.select_related("place")), actor)
+            return _("You have decided already."), None
+        return "", seat_for(approval, list(approval.stages.select_related("place")), actor)
     except NotFound:
-        return _("You do not decide here.")
+        return _("You do not decide here."), None
     except PortalError as refusal:
-        return str(refusal)
-    return ""
+        return str(refusal), None
 
 
 def _role_name(key: str) -> str:

@@ -1,11 +1,13 @@
 """Pass a stage on to somebody else: who sits in it her own seat, an admin of the place anybody's."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access.guard import holds, require, require_fresh
+from portal.approvals.cards import StageLine
 from portal.approvals.checks import check_apart, check_in_time
 from portal.approvals.eligibility import accounts_holding, apart_of
 from portal.approvals.handing_over import reassign
@@ -49,14 +51,13 @@ def pass_on(stage: Stage, to: User, *, instead_of: User, reason: str, actor: Act
     return found
 
 
-def may_pass_on(approval: Approval, stage: Stage, actor: Actor) -> bool:
-    """Whether she passes on anything of this open stage."""
-    if not approval.is_waiting or stage.state != StageState.OPEN or actor.viewed_as_by or stage.mode == "each":
-        return False
-    if actor.person_id in apart_of(approval):
-        return False
-    sits = holds(actor, "vote", approval) and actor.user.pk in voters_now(approval, stage)
-    return sits or holds(actor, ADMIN, approval)
+def seats_to_pass_on(approval: Approval, lines: Iterable[StageLine], actor: Actor) -> list[tuple[StageLine, User]]:
+    """The seats of open stages that she may pass on: her own, or as an admin of the place anybody's."""
+    if not approval.is_waiting or actor.viewed_as_by or actor.person_id in apart_of(approval):
+        return []
+    gives, votes = holds(actor, ADMIN, approval), holds(actor, "vote", approval)
+    seats = [(line, person) for line in lines if line.mode != "each" for person in line.people]
+    return [(line, person) for line, person in seats if gives or (votes and person.pk == actor.user.pk)]
 
 
 def check_passes_on(approval: Approval, stage: Stage, instead_of: User, to: User, actor: Actor) -> None:

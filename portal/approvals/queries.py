@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import (
     BooleanField,
+    Count,
     DateTimeField,
     Exists,
     ExpressionWrapper,
@@ -24,7 +25,18 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from portal.access.models import Assignment, GroupMember, Scope, ScopeShare
 from portal.access.resolver import in_force, paths_of, permissions_of, scope_ids
-from portal.approvals.models import Approval, Delegation, File, Policy, Stage, StageState, State, Vote
+from portal.approvals.models import (
+    Approval,
+    Comment,
+    Delegation,
+    File,
+    Policy,
+    Question,
+    Stage,
+    StageState,
+    State,
+    Vote,
+)
 from portal.approvals.routes import Rule, read_conditions, read_stages
 from portal.approvals.standing_in import spoken_of, windows_of, with_amount
 from portal.core import clock
@@ -76,6 +88,65 @@ def own_inbox_of(actor: Actor) -> QuerySet[Approval]:
 def delegated_inbox_of(actor: Actor) -> QuerySet[Approval]:
     """Of those, what waits for her only because somebody delegated it."""
     return _waiting(actor, _delegated(actor) & ~_hers(actor))
+
+
+def overdue_for(actor: Actor) -> QuerySet[Approval]:
+    """What waits past its time, or was raised to the admins above, where she decides or gives roles; what is due first on top."""
+    rows = with_amount(Approval.objects.filter(_late(actor), state=State.WAITING))
+    return rows.select_related("scope", "requester", "beneficiary").order_by("decision_due", "id")
+
+
+def with_waits(approvals: QuerySet[Approval]) -> QuerySet[Approval]:
+    """The rows, each saying whether it waits for an answer (`asks`)."""
+    asked = Question.objects.filter(approval=OuterRef("pk"), ended_at=None, stage__state=StageState.OPEN)
+    return approvals.annotate(asks=Exists(asked))
+
+
+def inbox_counts(actor: Actor) -> dict[str, int]:
+    """How many things wait in each part of her inbox: `mine`, `delegated`, `overdue`."""
+    apart = ~is_party(actor.person_id)
+    counts: dict[str, int] = with_amount(Approval.objects.filter(state=State.WAITING)).aggregate(
+        mine=Count("pk", filter=_hers(actor) & apart),
+        delegated=Count("pk", filter=_delegated(actor) & ~_hers(actor) & apart),
+        overdue=Count("pk", filter=_late(actor)),
+    )
+    return counts
+
+
+def files_of(approval: Approval) -> QuerySet[File]:
+    """The files that belong to it now, oldest first."""
+    rows = File.objects.filter(approval=approval, removed_at=None)
+    return rows.select_related("put_by").order_by("created_at", "id")
+
+
+def comments_of(approval: Approval) -> QuerySet[Comment]:
+    """What was said, oldest first."""
+    return Comment.objects.filter(approval=approval).select_related("author").order_by("created_at", "id")
+
+
+def questions_of(approval: Approval) -> list[Question]:
+    """What was asked before deciding, oldest first."""
+    people = ("stage", "asked_by", "asked_of", "answered_by")
+    rows = list(Question.objects.filter(approval=approval).select_related(*people).order_by("created_at", "id"))
+    for row in rows:
+        row.approval = approval
+    return rows
+
+
+def question_of(approval: Approval, pk: UUID | str) -> Question:
+    """One of them, or NotFound."""
+    found = next((row for row in questions_of(approval) if str(row.pk) == str(pk)), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def stage_of(approval: Approval, pk: UUID | str) -> Stage:
+    """One stage of it, or NotFound."""
+    found: Stage | None = Stage.objects.filter(approval=approval, pk=pk).select_related("place").first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def similar(approval: Approval, *, actor: Actor, most: int = 5) -> QuerySet[Approval]:
@@ -183,6 +254,12 @@ def _delegated(actor: Actor) -> Q:
         seat = Q(_has_seat(holder, (holder.pk, actor.person_id))) & _votes_at(holder) & ~is_party(holder.pk)
         found |= seat & spoken_of(window, actor)
     return found
+
+
+def _late(actor: Actor) -> Q:
+    raised = Stage.objects.filter(approval=OuterRef("pk"), state=StageState.OPEN, raised_from__isnull=False)
+    places = scope_ids(actor, "vote") | scope_ids(actor, ADMIN)
+    return Q(scope__in=places) & (Q(decision_due__lte=clock.now()) | Q(Exists(raised)))
 
 
 def _has_seat(user: User, names: Collection[Any]) -> Exists:

@@ -55,6 +55,13 @@ TAKES: dict[str, Takes | Free] = {
     # Work
     "inbox": Takes("vote"),
     "approval": Takes("view_order", "vote"),
+    "inbox-several": Takes("", "vote"),
+    # Files, words and questions also from who asked and who stands in; her own seat is passed on by who sits in it
+    **dict.fromkeys(("approval-file-add", "approval-say", "approval-ask"), Takes("", "vote")),
+    "approval-file": Takes(("view_order", "vote")),
+    "approval-pass-on": Takes("", ACCESS),
+    # Of who put the file there, who asked, who was asked, and whose it is that was returned
+    **dict.fromkeys(("approval-file-remove", "approval-take-back", "approval-answer", "approval-again"), Free.OWN),
     **dict.fromkeys(("delegations", "delegation", "delegation-end"), Free.OWN),
     "catalogue": Free.EACH,
     "offering": Takes("view_offering"),
@@ -209,7 +216,7 @@ TAKES: dict[str, Takes | Free] = {
 
 OF_THE_FRAME = frozenset(name for name, takes in TAKES.items() if takes is Free.FRAME)
 HANDED_OUT = frozenset(
-    {"event-proof", "seals-published", "seals-checker", "evidencepack-download", "events-export"}
+    {"approval-file", "event-proof", "seals-published", "seals-checker", "evidencepack-download", "events-export"}
     | {"export-download", "scope-shares-report", "import-template", "import-result", "review-report", "scope-terms-accepted"}
 )
 """Files: whoever looks as another person takes nothing home in her name."""

@@ -56,7 +56,7 @@ from portal.web import (
 )
 from portal.web.audit import event, packs, subscription_acts, subscriptions
 from portal.web.audit import exports as event_exports
-from portal.web.deciding import delegations
+from portal.web.deciding import around, delegations, several
 from portal.web.placing import change, drafts
 from portal.web.policies import changes as policy_changes
 from portal.web.policies import editor as policy_editor
@@ -80,7 +80,17 @@ urlpatterns = [
     path("language/", choices.choose_language, name="choose-language"),
     path("theme/", choices.choose_theme, name="choose-theme"),
     path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/several/", several.several, name="inbox-several"),
     path("inbox/<uuid:pk>/", inbox.approval, name="approval"),
+    path("inbox/<uuid:pk>/files/", around.add_file, name="approval-file-add"),
+    path("inbox/<uuid:pk>/files/<uuid:file_pk>/", around.open_file, name="approval-file"),
+    path("inbox/<uuid:pk>/files/<uuid:file_pk>/remove/", around.remove_file, name="approval-file-remove"),
+    path("inbox/<uuid:pk>/say/", around.say, name="approval-say"),
+    path("inbox/<uuid:pk>/ask/", around.ask, name="approval-ask"),
+    path("inbox/<uuid:pk>/answer/<uuid:question_pk>/", around.answer, name="approval-answer"),
+    path("inbox/<uuid:pk>/take-back/<uuid:question_pk>/", around.take_back, name="approval-take-back"),
+    path("inbox/<uuid:pk>/pass-on/", around.pass_on, name="approval-pass-on"),
+    path("inbox/<uuid:pk>/again/", around.again, name="approval-again"),
     path("delegations/", delegations.delegations, name="delegations"),
     path("delegations/<uuid:pk>/", delegations.delegation, name="delegation"),
     path("delegations/<uuid:pk>/end/", delegations.end, name="delegation-end"),

@@ -61,7 +61,7 @@ def test_the_count_stands_beside_the_inbox_on_every_page(world, signed_in, appro
 
 
 def test_the_card_shows_facts_policies_route_and_carries_its_hash(world, signed_in, approval, in_few_queries):
-    page = in_few_queries(signed_in("bob"), url(approval), most=32).content.decode()
+    page = in_few_queries(signed_in("bob"), url(approval), most=36).content.decode()
     for text in ("Wish w1", "Alice Test", "120.00", "Approver of web", "Route", "Similar decisions", approval.card_hash):
         assert text in page
     assert 'title="120.004 EUR exactly"' in page
@@ -98,7 +98,7 @@ def test_facts_that_moved_are_shown_with_the_card_that_holds_now(world, signed_i
     assert "120.00" in page
     assert "240.00" in page
     assert "fine</textarea>" in page
-    assert approval.card_hash not in page
+    assert f'name="card_hash" value="{approval.card_hash}"' not in page
 
 
 def test_the_new_card_can_be_decided_on(world, signed_in, approval):
