@@ -11,9 +11,11 @@ from django.urls import URLPattern
 from portal.access.models import Assignment, Group, Role
 from portal.access.permissions import PERMISSIONS
 from portal.approvals.delegations import delegate
+from portal.approvals.files import attach
 from portal.approvals.models import Approval
 from portal.approvals.proposals import propose_policy
 from portal.approvals.services import publish_policy
+from portal.approvals.talk import ask_for
 from portal.audit.models import Delivery
 from portal.audit.packs import request_pack
 from portal.audit.services import subscribe
@@ -40,6 +42,7 @@ from portal.tenancy.reviews import start_review
 from portal.tenancy.rules import set_rule
 from portal.tenancy.sharing import share
 from portal.tenancy.terms import publish
+from portal.users.actor import Actor, Auth
 from tests.cast import World, give, person, scope
 from tests.identity.upstream import oidc
 from tests.market import REGION, SERVER, Market, choose, connection
@@ -56,6 +59,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
     alice.forget()
     resource = market.active("web-1", key="made")
     order = market.place(market.draft("web-2"), key="open")
+    waiting = Approval.objects.get(subject_id=str(order.pk))
     group = Group.objects.create(scope=world.web, name="Helpers")
     group.members.add(world.alice)
     viewer = Role.objects.get(key="viewer")
@@ -67,8 +71,11 @@ def one_of_each(market: Market) -> dict[str, Any]:
     given = {"organization": world.nordwind, "person": world.dave, "asked_by": world.erin}
     erin.forget()
     return {
-        "inbox": Approval.objects.get(subject_id=str(order.pk)).pk,
-        "approvals": Approval.objects.get(subject_id=str(order.pk)).pk,
+        "inbox": waiting.pk,
+        "approvals": waiting.pk,
+        "stage": waiting.stages.get().pk,
+        "file_pk": attach(waiting, "why.txt", b"why", actor=alice).pk,
+        "question_pk": ask_for(waiting, "Which?", actor=world.actor("bob")).pk,
         "delegations": stood_in(world).pk,
         "budgets": set_budget(world.nordwind, Decimal(900), actor=erin).pk,
         "exports": request_export(world.nordwind, f"{clock.now():%Y-%m}", actor=carol).pk,
@@ -141,9 +148,14 @@ def one_of_hers(market: Market) -> dict[str, Any]:
     robot = create_service_account(world.other, "hers", actor=mallory)
     group = Group.objects.create(scope=world.other, name="Hers")
     cloud = cloud_of_hers(market)
+    ends = (clock.now() + WEEK).date()
+    asking.ask_project(world.other_tenant, "Wanted", purpose="To try", ends=ends, actor=Actor(oscar, Auth("password")))
+    wanted = Approval.objects.get(requester=oscar)
     return {
         **lent(cloud, world.other_project, world.mallory),
         **ruled(world.other, mallory),
+        "approvals": wanted.pk,
+        "stage": wanted.stages.get().pk,
         "scopes": world.other_project.pk,
         "organization": world.other.pk,
         "plan": plan.pk,

@@ -33,6 +33,7 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("subscriptions_replay", "subscriptions_deliveries", "subscriptions_replay_delivery"), Free.OWN),
     **dict.fromkeys(("order_drafts_list", "order_drafts_create", "order_drafts_read"), Free.OWN),
     **dict.fromkeys(("order_drafts_change", "order_drafts_delete"), Free.OWN),
+    **dict.fromkeys(("delegations_list", "delegations_create", "delegations_read", "delegations_end"), Free.OWN),
     # Lists, cut to what the caller may see
     **dict.fromkeys(("scopes_list", "offerings_list", "orders_list", "approvals_list", "approvals_inbox"), Free.EACH),
     **dict.fromkeys(("resources_list", "resources_unmanaged", "connections_list", "providers_list"), Free.EACH),
@@ -49,7 +50,15 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("orders_amend", "orders_resubmit"), "place_order"),
     **dict.fromkeys(("orders_withdraw", "orders_retry", "orders_give_up"), "place_order"),
     "approvals_read": ("view_order", "vote"),
-    "approvals_vote": "vote",
+    **dict.fromkeys(
+        ("approvals_files", "approvals_file", "approvals_comments", "approvals_questions"), ("view_order", "vote")
+    ),
+    **dict.fromkeys(("approvals_vote", "approvals_vote_many", "approvals_ask"), "vote"),
+    **dict.fromkeys(("approvals_add_file", "approvals_comment"), "vote"),  # and who asked, for whom it is hers
+    # Of who put the file there, who asked, who was asked
+    **dict.fromkeys(("approvals_remove_file", "approvals_answer", "approvals_take_back"), Free.OWN),
+    "approvals_resubmit": "place_order",
+    "approvals_pass_on": ACCESS,  # and her own seat who sits in it
     "approvals_withdraw": "place_order",
     **dict.fromkeys(("policies_list", "policy_changes_list"), Free.EACH),
     "policies_read": ("view_scope", "manage_policies"),

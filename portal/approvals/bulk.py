@@ -6,10 +6,11 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from portal.access.guard import require_fresh
+from portal.access.guard import permissions_of, require_fresh
 from portal.approvals import services
 from portal.approvals.models import Approval, Choice, Risk
 from portal.approvals.queries import approvals_visible_to
+from portal.approvals.standing_in import windows_of
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Stale
 from portal.users.actor import Actor
 
@@ -34,6 +35,8 @@ def vote_on_many(shown: Mapping[UUID, str], choice: str, *, note: str, actor: Ac
     that is none for many, and a missing justification.
     """
     require_fresh(actor)
+    if "vote" not in permissions_of(actor) and not windows_of(actor):
+        raise Forbidden(_("You decide nowhere."))
     if choice not in CHOICES:
         raise Invalid(fields={"choice": [_("Several at once are approved or denied.")]})
     if not shown:

@@ -71,11 +71,7 @@ def answer(question: Question, text: str, *, actor: Actor) -> Question:
     """Answer what was asked of her; with the last answer the clock of the stage goes on where it stood."""
     approval = locked(question.approval_id)
     question = _again(question, approval)
-    if actor.person_id != person_of(question.asked_of):
-        require_part(approval, actor)
-        raise Forbidden(_("Only %(person)s answers this.") % {"person": question.asked_of})
-    if not is_asking(approval, actor):
-        raise Forbidden(_("Only %(person)s answers this.") % {"person": question.asked_of})
+    check_answers(question, actor)
     text = checked(text, "text")
     if question.answer == text:
         return question
@@ -88,6 +84,14 @@ def answer(question: Question, text: str, *, actor: Actor) -> Question:
     told = [question.asked_by, *deciding_people(approval)]
     notify(told, "question_answered", target=approval, actor=actor, event=event, person=actor.user, note=text)
     return question
+
+
+def check_answers(question: Question, actor: Actor) -> None:
+    """It was asked of her, and she acts by an account that may say so."""
+    if actor.person_id == person_of(question.asked_of) and is_asking(question.approval, actor):
+        return
+    require_part(question.approval, actor)
+    raise Forbidden(_("Only %(person)s answers this.") % {"person": question.asked_of})
 
 
 @transaction.atomic

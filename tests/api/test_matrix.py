@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from portal.access.models import Group, Role, Token
-from portal.approvals.models import Approval, PolicyChange
+from portal.approvals.files import attach
+from portal.approvals.models import Approval, PolicyChange, Stage
+from portal.approvals.talk import ask_for
 from portal.audit.services import subscribe
 from portal.core import clock
 from portal.events.services import record
@@ -21,7 +23,7 @@ from portal.tenancy.reviews import start_review
 from portal.tenancy.rules import set_rule
 from portal.tenancy.sharing import share
 from tests import addresses
-from tests.addresses import aside, asked_more
+from tests.addresses import aside, asked_more, stood_in
 from tests.api.test_asks import asked_for, invited, joining
 from tests.identity.upstream import oidc as provider_of
 
@@ -36,6 +38,7 @@ def things(market, world):
     """One of everything, by the name that a path uses."""
     resource = market.active("web-1", key="made")
     order = market.place(market.draft("web-2"), key="open")
+    waiting = Approval.objects.get(subject_id=str(order.pk))
     export = request_export(world.nordwind, "2026-01", actor=world.actor("carol"))
     more = asked_more(world, "alice", world.web)
     return {
@@ -46,7 +49,10 @@ def things(market, world):
         "order": order.pk,
         "order-draft": aside(market, "alice"),
         "rule": set_rule(world.web, data_class="public", regions=["home"], encrypted=False, actor=world.actor("erin")).pk,
-        "approval": Approval.objects.get(subject_id=str(order.pk)).pk,
+        "approval": waiting.pk,
+        "file_pk": attach(waiting, "why.txt", b"why", actor=world.actor("alice")).pk,
+        "question_pk": ask_for(waiting, "Which?", actor=world.actor("bob")).pk,
+        "delegation": stood_in(world).pk,
         "resource": resource.pk,
         "connection": market.aws.pk,
         "export": export.pk,
@@ -84,6 +90,11 @@ READS = [
     ("order-drafts/{order-draft}/", {"alice"}),
     ("scopes/{web}/rules/", ALL),
     ("approvals/{approval}/", ALL),
+    ("approvals/{approval}/files/", ALL),
+    ("approvals/{approval}/files/{file_pk}/", ALL),
+    ("approvals/{approval}/comments/", ALL),
+    ("approvals/{approval}/questions/", ALL),
+    ("delegations/{delegation}/", {"bob", "carol"}),
     ("resources/{resource}/", ALL),
     ("resources/{resource}/steps/", ALL),
     ("resources/{resource}/lifelines/", ALL),
@@ -129,6 +140,15 @@ ACTS = [
     ("POST", "orders/{order}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "orders/{order}/retry/", "nothing", {"alice"}, 200),
     ("POST", "approvals/{approval}/vote/", "vote", {"bob"}, 200),
+    ("POST", "approvals/vote/", "cards", {"bob", "carol", "erin"}, 200),
+    ("POST", "approvals/{approval}/comments/", "text", {"alice", "bob", "carol", "erin"}, 201),
+    ("POST", "approvals/{approval}/questions/", "text", {"bob"}, 201),
+    ("POST", "approvals/{approval}/questions/{question_pk}/", "text", {"alice"}, 200),
+    ("DELETE", "approvals/{approval}/questions/{question_pk}/", "nothing", {"bob"}, 200),
+    ("DELETE", "approvals/{approval}/files/{file_pk}/", "nothing", {"alice"}, 204),
+    ("POST", "approvals/{approval}/pass-on/", "seat", {"erin"}, 200),
+    ("POST", "delegations/", "window", {"erin"}, 201),
+    ("POST", "delegations/{delegation}/end/", "nothing", {"bob", "carol"}, 200),
     ("POST", "approvals/{approval}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "resources/{resource}/operate/", "stop", {"alice", "dave"}, 202),
     ("POST", "resources/{resource}/retry/", "nothing", {"alice", "dave", "erin"}, 202),
@@ -238,6 +258,20 @@ def body_of(name, market, things):
     item = {"plan": str(things["plan"]), "connection": str(things["connection"]), "answers": answers}
     return {
         "nothing": {},
+        "text": {"text": "Which?"},
+        "cards": {"cards": {str(things["approval"]): "x"}, "choice": "approve", "note": "All"},
+        "seat": {
+            "stage": str(Stage.objects.get(approval=things["approval"]).pk),
+            "instead_of": "bob",
+            "to": "carol",
+            "reason": "Away",
+        },
+        "window": {
+            "organization": str(things["nordwind"]),
+            "delegate": "dave",
+            "ends": (clock.now() + WEEK).isoformat(),
+            "reason": "Away",
+        },
         "review": {"scope": str(things["nordwind"]), "name": "Autumn", "due": (clock.now() + WEEK).isoformat()},
         "verdict": {"items": [str(uuid.uuid4()), *_items(things["review"])], "verdict": "keep"},
         "terms": {"text": "Be kind.", "after": 0},
@@ -346,7 +380,7 @@ def test_every_address_with_an_id_is_nothing_to_another_organization(caller, mar
     bodies = [body_of(name, market, things) for name in ("nothing", "quote", "vote", "stop", "credentials", "budget")]
     for path, methods in paths.items():
         address = path.removeprefix("/api/").replace("{id}", str(ids[path.split("/")[2]]))
-        for name in ("assignment_pk", "user_pk", "share_pk", "delivery_pk"):
+        for name in ("assignment_pk", "user_pk", "share_pk", "delivery_pk", "file_pk", "question_pk"):
             address = address.replace(f"{{{name}}}", str(things[name]))
         address += "?project=" + str(things["web"]) if path.endswith("/options/") else ""
         for method in methods:

@@ -10,7 +10,7 @@ from portal.access.models import Assignment, Role, Token
 from portal.access.permissions import PERMISSIONS
 from portal.api.schema import document
 from portal.api.takes import TAKES, Free, permissions_for
-from portal.approvals.models import Approval
+from portal.approvals.models import Approval, Delegation, File, Question, Stage
 from portal.core import clock, parcels
 from portal.identity.service_accounts import create_service_account
 from portal.leases.models import Lease
@@ -78,6 +78,7 @@ def test_each_line_is_true(market, world, caller):
         "notices": told(probe, world).pk,
         "service-accounts": robot.pk,
         "order-drafts": aside(market, "probe"),
+        **around(probe, world),
         **asked,
         **told_of_events(world.web, world.actor("probe")),
     }
@@ -100,7 +101,24 @@ def test_nothing_is_free_for_who_is_not_signed_in(client, market):
         assert client.generic(method, f"/api/{address_of(path, things)}").status_code == 401, name
 
 
-OF_WHO_ASKED = ("orders_withdraw", "orders_amend", "orders_resubmit", "approvals_withdraw")
+def around(probe, world):
+    """What stands around a decision that she asked for: a file and a question of hers, and a window that she gave."""
+    approval = Approval.objects.filter(requester=probe, subject_kind="project").get()
+    at = {"starts": clock.now(), "ends": clock.now() + WEEK, "kinds": ["order"], "reason": "Away"}
+    people = {"delegator": probe, "delegate": world.carol}
+    kept = {"name": "a.txt", "size": 1, "content_type": "text/plain", "sha256": "0" * 64}
+    stage = Stage.objects.get(approval=approval, state="open")
+    return {
+        "approvals": approval.pk,
+        "file_pk": File.objects.create(approval=approval, put_by=probe, **kept).pk,
+        "question_pk": Question.objects.create(
+            approval=approval, stage=stage, asked_by=probe, asked_of=probe, text="Which?"
+        ).pk,
+        "delegations": Delegation.objects.create(organization=world.nordwind, **people, **at).pk,
+    }
+
+
+OF_WHO_ASKED = ("orders_withdraw", "orders_amend", "orders_resubmit", "approvals_withdraw", "approvals_resubmit")
 OF_A_PROJECT = {"scopes_hand_over": ["manage_projects"], "scopes_classify": ["manage_projects"]}
 """What is asked of a project where it depends on the kind of scope."""
 
@@ -149,6 +167,22 @@ def bodies(market, things):
         "scope_shares_create": {"person": "carol", "permission": "view_resource", "expires": week},
         "resource_shares_create": {"person": "carol", "permission": "view_resource", "expires": week},
         "approvals_vote": {"choice": "approve", "card_hash": "another"},
+        "approvals_vote_many": {"cards": {scope: "x"}, "choice": "approve", "note": "All"},
+        "approvals_comment": {"text": "Hm"},
+        "approvals_answer": {"text": "This"},
+        "approvals_pass_on": {
+            "stage": str(things["stage"]),
+            "instead_of": "bob",
+            "to": "carol",
+            "reason": "Away",
+        },
+        "delegations_create": {
+            "organization": organization,
+            "delegate": "erin",
+            "ends": week,
+            "reason": "x",
+            "kinds": ["lease"],
+        },
         "resources_operate": {"verb": "stop"},
         "budgets_set": {"amount": "900.50"},
         "exports_create": {"organization": organization, "period": "2026-01", "format": "csv"},

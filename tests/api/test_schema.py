@@ -51,6 +51,9 @@ def test_creating_acts_say_that_they_take_a_key(caller):
     assert keyed == {
         "orders_create": True,
         "order_drafts_create": False,
+        "delegations_create": False,
+        "approvals_comment": False,
+        "approvals_ask": False,
         "invitations_create": False,
         "project_asks_create": False,
         "join_asks_create": False,

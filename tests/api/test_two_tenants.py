@@ -33,6 +33,8 @@ NAMES = {
     "role": "roles",
     "offer": "lease-offers",
     "lender": "lenders",
+    "of": "people",
+    "stage": "stage",
     "service_account": "robot",
     "id": "scopes",
 }

@@ -18,6 +18,7 @@ from portal.access.why import person_for
 from portal.approvals import files, talk
 from portal.approvals.cards import stage_lines
 from portal.approvals.checks import check_may_decide
+from portal.approvals.filetypes import MOST_BYTES
 from portal.approvals.models import Approval
 from portal.approvals.parts import asking_people, require_part
 from portal.approvals.passing_on import pass_on as pass_on_stage
@@ -40,7 +41,7 @@ def add_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
     def act() -> None:
         sent = form.cleaned_data["file"]
-        files.attach(found, sent.name, sent.read(files.MOST_BYTES + 1), actor=request.actor)
+        files.attach(found, sent.name, sent.read(MOST_BYTES + 1), actor=request.actor)
 
     return done_or_shown(request, found, "file", form, act)
 
