@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0005_told_end"),
-        ("approvals", "0006_files"),
+        ("approvals", "0007_records"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
