@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from portal.access.guard import holds, require, require_fresh
 from portal.approvals.cards import StageLine
 from portal.approvals.checks import check_apart, check_in_time
-from portal.approvals.eligibility import accounts_holding, apart_of
+from portal.approvals.eligibility import accounts_holding, apart_of, hands_of
 from portal.approvals.handing_over import reassign
 from portal.approvals.models import Approval, Stage, StageState, Vote
 from portal.approvals.queries import ADMIN
@@ -79,7 +79,7 @@ def check_seats(approval: Approval, stage: Stage, instead_of: User, to: User) ->
         raise Refused(_("This stage wants one from each of its groups, so nobody else can be put in."))
     if to.person_id in apart_of(approval):
         raise Refused(_("%(person)s asked for it, or it is hers, so she does not decide on it.") % {"person": to})
-    if to.pk not in accounts_holding("vote", approval.scope):
+    if to.pk not in accounts_holding("vote", approval.scope, hands_of(approval)):
         raise Refused(
             _("%(person)s may not decide in %(scope)s. Give her a role there first.")
             % {"person": to, "scope": approval.scope}
