@@ -357,6 +357,7 @@ class TestSeveralAtOnce:
         [said] = vote_on_many(self.cards(approval), "approve", note="x", actor=world.actor("mallory"))
         assert (said.outcome, said.title) == ("not_yours", "")
         Assignment.objects.filter(user=world.bob).update(expires=clock.now())
+        give(world.bob, "approver", world.logistics)
         [said] = vote_on_many(self.cards(approval), "approve", note="x", actor=world.actor("bob"))
         assert said.outcome == "not_yours"
 
