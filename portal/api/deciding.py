@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.http import FileResponse
+from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -225,7 +225,8 @@ class File(View):
         """Its bytes, to save and not to show. Every time is an event."""
         actor = actor_of(request)
         found = files.file_visible_to(actor, pk, file_pk)
-        answer = FileResponse(files.open_file(found, actor=actor).open("rb"), content_type="application/octet-stream")
+        content = files.open_file(found, actor=actor).read_bytes()
+        answer = HttpResponse(content, content_type="application/octet-stream")
         answer.headers["Content-Disposition"] = str(content_disposition_header(True, found.name))
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer

@@ -48,7 +48,7 @@ class TestFiles:
         page = browser.get(at(approval)).content.decode()
         assert "plan &lt;b&gt;.pdf" in page
         answer = browser.get(at(approval, f"files/{kept.pk}/"))
-        assert b"".join(answer.streaming_content) == PDF
+        assert answer.content == PDF
         assert answer["Content-Disposition"].startswith("attachment")
         assert (answer["X-Content-Type-Options"], answer["Content-Type"]) == ("nosniff", "application/octet-stream")
         for _click in range(2):

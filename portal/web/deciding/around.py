@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import Form
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
@@ -49,11 +49,11 @@ def add_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def open_file(request: HttpRequest, pk: uuid.UUID, file_pk: uuid.UUID) -> FileResponse:
+def open_file(request: HttpRequest, pk: uuid.UUID, file_pk: uuid.UUID) -> HttpResponse:
     """The file itself, to save and not to show; every time is an event."""
     found = files.file_visible_to(request.actor, pk, file_pk)
-    path = files.open_file(found, actor=request.actor)
-    answer = FileResponse(path.open("rb"), content_type="application/octet-stream")
+    content = files.open_file(found, actor=request.actor).read_bytes()
+    answer = HttpResponse(content, content_type="application/octet-stream")
     answer["Content-Disposition"] = content_disposition_header(True, found.name)
     answer["X-Content-Type-Options"] = "nosniff"
     return answer
