@@ -185,8 +185,8 @@ def ruled(scope: Any, actor: Any) -> dict[str, Any]:
 
 
 def stood_in(world: World) -> Any:
-    """Bob's window for carol."""
-    given = {"ends": clock.now() + WEEK, "reason": "On leave"}
+    """Bob's window for carol, about nothing that waits in these tests."""
+    given = {"ends": clock.now() + WEEK, "reason": "On leave", "kinds": ["lease"]}
     return delegate(world.nordwind, world.carol, actor=world.actor("bob"), **given)
 
 
