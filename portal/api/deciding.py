@@ -12,7 +12,6 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.queries import scope_for
 from portal.api.approvals import CardSerializer, card_of
 from portal.api.auth import actor_of, live_actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
@@ -32,6 +31,7 @@ from portal.approvals.queries import (
     delegation_of,
     delegations_of,
     files_of,
+    organization_to_delegate_in,
     question_of,
     questions_of,
     stage_of,
@@ -178,7 +178,8 @@ class Delegations(View):
     def post(self, request: Request) -> Response:
         """Let somebody decide in the caller's place for a time."""
         actor, sent = live_actor_of(request), read(NewDelegationSerializer, request)
-        organization, to = scope_for(actor, sent.pop("organization")), person_named(sent.pop("delegate"))
+        organization = organization_to_delegate_in(actor, sent.pop("organization"))
+        to = person_named(sent.pop("delegate"))
         made = delegations.delegate(organization, to, actor=actor, **sent)
         return shown(DelegationSerializer, made, request, status=201, at=f"/api/delegations/{made.pk}/")
 

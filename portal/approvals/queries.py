@@ -186,6 +186,14 @@ def organizations_to_delegate_in(actor: Actor) -> list[Scope]:
     return list(Scope.objects.filter(path__in=roots).order_by("name", "pk"))
 
 
+def organization_to_delegate_in(actor: Actor, pk: UUID | str) -> Scope:
+    """One of them, though she may not see the whole of it; or NotFound."""
+    found = next((each for each in organizations_to_delegate_in(actor) if str(each.pk) == str(pk)), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
 def approval_of(subject_kind: str, subject_id: Any) -> Approval | None:
     """The latest approval of a subject."""
     found = Approval.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id))

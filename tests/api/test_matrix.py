@@ -140,7 +140,6 @@ ACTS = [
     ("POST", "orders/{order}/withdraw/", "nothing", {"alice"}, 200),
     ("POST", "orders/{order}/retry/", "nothing", {"alice"}, 200),
     ("POST", "approvals/{approval}/vote/", "vote", {"bob"}, 200),
-    ("POST", "approvals/vote/", "cards", {"bob", "carol", "erin"}, 200),
     ("POST", "approvals/{approval}/comments/", "text", {"alice", "bob", "carol", "erin"}, 201),
     ("POST", "approvals/{approval}/questions/", "text", {"bob"}, 201),
     ("POST", "approvals/{approval}/questions/{question_pk}/", "text", {"alice"}, 200),
@@ -259,7 +258,6 @@ def body_of(name, market, things):
     return {
         "nothing": {},
         "text": {"text": "Which?"},
-        "cards": {"cards": {str(things["approval"]): "x"}, "choice": "approve", "note": "All"},
         "seat": {
             "stage": str(Stage.objects.get(approval=things["approval"]).pk),
             "instead_of": "bob",
