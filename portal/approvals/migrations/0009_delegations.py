@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0005_told_end"),
-        ("approvals", "0007_records"),
+        ("approvals", "0008_policy_changes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
