@@ -291,6 +291,7 @@ PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.leases.kinds.LeaseKind",
     "portal.metering.kinds.BudgetKind",
 ]
+PORTAL_MAIL_LINKS: list[str] = ["portal.approvals.links.MailLinks"]
 PORTAL_BELONGINGS: list[str] = [
     "portal.tenancy.belongings.ScopeBelongings",
     "portal.provisioning.belongings.ResourceBelongings",

@@ -15,9 +15,9 @@ from django.db.models import F, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from portal.core import clock
+from portal.core import clock, registry
 from portal.notices.messages import message_of
-from portal.notices.models import Delivery, Sending
+from portal.notices.models import Delivery, Notice, Sending
 
 LEASE = timedelta(minutes=5)
 MOST_ATTEMPTS = 12
@@ -61,7 +61,7 @@ def mail_of(delivery: Delivery) -> EmailMultiAlternatives:
         context = {
             "notice": notice,
             "person": notice.user,
-            "link": urljoin(settings.PUBLIC_URL, notice.url) if notice.url else settings.PUBLIC_URL,
+            "link": urljoin(settings.PUBLIC_URL, link_of(notice)),
             "always": message_of(notice.topic).always,
             "preferences": urljoin(settings.PUBLIC_URL, "/notices/"),
         }
@@ -73,6 +73,13 @@ def mail_of(delivery: Delivery) -> EmailMultiAlternatives:
         )
         mail.attach_alternative(render_to_string("notices/mail.html", context), "text/html")
     return mail
+
+
+def link_of(notice: Notice) -> str:
+    """Where its mail leads: to a link of the reader's own, where an app makes one for its topic, else to the page."""
+    makers = (maker() for maker in registry.load("PORTAL_MAIL_LINKS"))
+    own = next((path for maker in makers if notice.topic in maker.topics and (path := maker.path_for(notice))), "")
+    return own or notice.url
 
 
 def _message_id(delivery: Delivery) -> str:

@@ -5,7 +5,7 @@ import re
 
 from portal.core.errors import HIDDEN
 
-LINKS = re.compile(r"(/invitations/|/signin/reset/[0-9a-f-]{36}/)[^/\s?\"']+")
+LINKS = re.compile(r"(/invitations/|/decide/|/signin/reset/[0-9a-f-]{36}/)[^/\s?\"']+")
 
 
 class HideLinks(logging.Filter):

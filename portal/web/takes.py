@@ -41,7 +41,7 @@ TAKES: dict[str, Takes | Free] = {
     **dict.fromkeys(
         ("signin", "signin-code", "signin-find", "forgotten", "forgotten-sent", "reset", "reset-done"), Free.OUTSIDE
     ),
-    **dict.fromkeys(("auth-login", "auth-callback", "auth-backchannel-logout", "invited"), Free.OUTSIDE),
+    **dict.fromkeys(("auth-login", "auth-callback", "auth-backchannel-logout", "invited", "decide"), Free.OUTSIDE),
     # The frame
     **dict.fromkeys(("choose-scope", "choose-theme", "signout", "looking-stop"), Free.FRAME),
     "style": Free.CODE,

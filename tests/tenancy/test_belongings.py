@@ -48,6 +48,7 @@ KEYS_TO_PEOPLE = {
     "access.GroupMember.user": "role",
     "approvals.File.put_by": "history",
     "approvals.File.removed_by": "history",
+    "approvals.DecisionLink.person": "herself",
     "approvals.Policy.made_by": "history",
     "approvals.PolicyChange.asked_by": "history",
     "approvals.Delegation.delegator": "role",

@@ -4,6 +4,7 @@ from portal.approvals.models.approvals import OPEN, Approval, FrozenCard, Risk, 
 from portal.approvals.models.calendars import Calendar
 from portal.approvals.models.delegations import Delegation
 from portal.approvals.models.files import File
+from portal.approvals.models.links import DecisionLink
 from portal.approvals.models.policies import Policy, PolicyState
 from portal.approvals.models.policy_changes import ChangeAct, ChangeState, PolicyChange
 from portal.approvals.models.stages import Choice, Stage, StageState, Vote
@@ -17,6 +18,7 @@ __all__ = [
     "ChangeState",
     "Choice",
     "Comment",
+    "DecisionLink",
     "Delegation",
     "File",
     "FrozenCard",
