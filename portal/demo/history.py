@@ -18,7 +18,7 @@ from portal.notices import mail
 from portal.notices.services import mark_all_read
 from portal.orders import services as orders
 from portal.orders.drafts import ItemDraft
-from portal.orders.models import Action, Order
+from portal.orders.models import KIND, Action, Order
 from portal.provisioning import services as provisioning
 from portal.provisioning.models import Desired, Resource, ResourceState
 from portal.provisioning.reconcile import reconcile
@@ -113,12 +113,12 @@ class History:
             work(order)
 
     def _vote(self, order: Order, choice: str, wish: Wish) -> None:
-        approval = approval_of(orders.KIND, order.pk)
+        approval = approval_of(KIND, order.pk)
         assert approval is not None
         approvals.vote(approval, choice, approval.card_hash, actor=self.actor(wish.decider), note=wish.note)
 
     def _expire(self, wish: Wish) -> None:
-        approval = approval_of(orders.KIND, self.orders[wish.name].pk)
+        approval = approval_of(KIND, self.orders[wish.name].pk)
         assert approval is not None
         expire(approval.pk, actor=Actor.system())
 
