@@ -43,7 +43,7 @@ check: ## Lint, types, walls, migrations
 	$(BIN)/lint-imports
 	$(LINT_ENV) $(BIN)/mypy $(TYPED)
 
-bench: ## Measure: rating, pages, visibility, inventory, tokens, sealing, footprint (ARGS=pages for one)
+bench: ## Measure: rating, pages, visibility, inventory, tokens, votes, sealing, footprint (ARGS=pages for one)
 	@$(PYTHON) scripts/bootstrap.py --dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 

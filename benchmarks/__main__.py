@@ -12,7 +12,7 @@ import sys
 from scripts.launcher.parts import running
 from tests.endpoints import running_moto
 
-NAMES = ("metering", "pages", "visibility", "inventory", "tokens", "sealing", "footprint")
+NAMES = ("metering", "pages", "visibility", "inventory", "tokens", "votes", "sealing", "footprint")
 
 
 def main(names: list[str]) -> int:

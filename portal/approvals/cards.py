@@ -64,6 +64,7 @@ class Card:
     similar: list[Approval]
     can_vote: bool
     why_not: str
+    is_always_asked: bool = False
     in_place_of: User | None = None
 
 
@@ -84,6 +85,7 @@ def card(approval: Approval, *, actor: Actor) -> Card:
         similar=list(queries.similar(approval, actor=actor)),
         can_vote=not why_not,
         why_not=why_not,
+        is_always_asked=bool(kind.always),
         in_place_of=User.objects.get(pk=seat.holder) if seat and seat.holder != actor.person_id else None,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from portal.access.resolver import covers
 from portal.approvals.cards import people_of_ids
 from portal.approvals.eligibility import bench_of
 from portal.approvals.facts import plain
-from portal.approvals.kinds import context_of, kind_named
+from portal.approvals.kinds import answer_to, context_of
 from portal.approvals.models import Approval, Policy
 from portal.approvals.publishing import Content
 from portal.approvals.queries import approvals_visible_to, rule_of, rules_for
@@ -121,13 +122,13 @@ def replay(draft: Draft, *, actor: Actor) -> Replay:
         (str(policy.scope.path), rule_of(policy, depth=str(policy.scope.path).count(".")))
         for policy in alive.select_related("scope")
     ]
-    known, moved = kind_named(kind), []
+    answer, moved = partial(answer_to, kind), []
     for approval in found[:MOST]:
         facts = {**approval.facts, **approval.context}
         here = [rule for path, rule in rules if covers(path, str(approval.scope.path))]
-        today = simulate(facts, here, free=known.free, house=known.house).answer
+        today = simulate(facts, here, answer).answer
         drafted = with_draft(here, draft.rule, instead_of=draft.instead_of)
-        then = simulate(facts, drafted, free=known.free, house=known.house).answer
+        then = simulate(facts, drafted, answer).answer
         if is_otherwise(today, then):
             moved.append(Moved(approval, today, then))
     return Replay(len(found[:MOST]), moved, len(found) <= MOST)
@@ -139,11 +140,11 @@ def approval_to_try(actor: Actor, kind: str, pk: UUID | str) -> Approval | None:
 
 
 def _simulation(kind: str, facts: Mapping[str, Any], asked: Approval, draft: Draft | None) -> Simulation:
-    known, rules = kind_named(kind), rules_for(kind, asked.scope, clock.now())
+    answer, rules = partial(answer_to, kind), rules_for(kind, asked.scope, clock.now())
     is_here = draft is not None and covers(str(draft.scope.path), str(asked.scope.path))
     drafted = with_draft(rules, draft.rule, instead_of=draft.instead_of) if draft and is_here else rules
-    today = simulate(facts, rules, free=known.free, house=known.house)
-    then = simulate(facts, drafted, free=known.free, house=known.house)
+    today = simulate(facts, rules, answer)
+    then = simulate(facts, drafted, answer)
     return Simulation(asked.scope, today, then, _seats(then.answer, asked), _seats(today.answer, asked))
 
 

@@ -1,11 +1,12 @@
 """What policies would ask for, and why: every condition with its answer. Pure, and it agrees with `route_for` by using it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from portal.approvals.routes import HOUSE_RULE, Allowed, Condition, Facts, Route, Rule, StagePlan, holds, matches, route_for
+from portal.approvals.routes import Allowed, Condition, Facts, Route, Rule, StagePlan, holds, matches, route_for
 
+Answer = Callable[[Facts, Sequence[Rule]], Route | Allowed]
 DRAFT = "draft"
 """The id of a rule that is only thought of."""
 
@@ -51,12 +52,11 @@ class Simulated:
         return isinstance(self.answer, Route) and not self.answer.policies
 
 
-def simulate(facts: Facts, rules: Sequence[Rule], *, free: bool = False, house: Route = HOUSE_RULE) -> Simulated:
-    """Try every rule against the facts, and say what they ask for together."""
-    answer = route_for(facts, rules, free=free)
+def simulate(facts: Facts, rules: Sequence[Rule], answer: Answer = route_for) -> Simulated:
+    """Try every rule against the facts, and say what they ask for together; `answer` is how a kind puts them together."""
     tried = [Tried(rule, tuple(_checked(test, facts) for test in rule.conditions), matches(rule, facts)) for rule in rules]
     tried.sort(key=lambda each: (not each.matches, -each.rule.depth, each.rule.name, each.rule.id))
-    return Simulated(house if answer is HOUSE_RULE else answer, tuple(tried))
+    return Simulated(answer(facts, rules), tuple(tried))
 
 
 def with_draft(rules: Sequence[Rule], draft: Rule | None, *, instead_of: str = "") -> list[Rule]:

@@ -161,6 +161,7 @@ def show(
         "moved": facts.shifts(moved, drawn.facts),
         "subject_url": subject_url(request.actor, found),
         "is_hers": is_hers,
+        "can_prove": not found.is_open and holds(request.actor, "view_event", found) and not request.actor.viewed_as_by,
         "made": asking.projects_made([found]).get(found.subject_id) if is_hers else None,
         "form": form or VoteForm(),
         "title": title,
