@@ -185,9 +185,9 @@ def ruled(scope: Any, actor: Any) -> dict[str, Any]:
 
 
 def stood_in(world: World) -> Any:
-    """Bob's window for carol, about nothing that waits in these tests."""
+    """Erin's window for carol, about nothing that waits in these tests."""
     given = {"ends": clock.now() + WEEK, "reason": "On leave", "kinds": ["lease"]}
-    return delegate(world.nordwind, world.carol, actor=world.actor("bob"), **given)
+    return delegate(world.nordwind, world.carol, actor=world.actor("erin"), **given)
 
 
 def lent(cloud: Connection, place: Any, holder: Any) -> dict[str, Any]:

@@ -44,9 +44,10 @@ class Amend(View):
     @says("orders_amend", takes=AmendSerializer, gives=OrderDetailSerializer)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """Ask for these items instead, while nobody decided; votes given are void. Returned, it is sent again by this."""
-        actor, sent = actor_of(request), read(AmendSerializer, request)
+        actor = actor_of(request)
+        found, sent = order_visible_to(actor, pk), read(AmendSerializer, request)
         drafts = [draft_from(item) for item in sent["items"]]
-        order = amend_order(order_visible_to(actor, pk), drafts, actor=actor, note=sent["note"], said=sent["said"])
+        order = amend_order(found, drafts, actor=actor, note=sent["note"], said=sent["said"])
         return shown(OrderDetailSerializer, order, request)
 
 

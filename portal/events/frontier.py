@@ -16,8 +16,20 @@ class Frontier(NamedTuple):
     event_id: UUID
 
 
-XMIN = "(SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
-"""The oldest transaction still open; everything below it has ended, and nothing can appear there any more."""
+XMIN = """(
+    SELECT coalesce(min(open.xid), pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+    FROM (SELECT xip::text::bigint AS xid FROM pg_snapshot_xip(pg_current_snapshot()) xip) open
+    WHERE NOT EXISTS (
+        SELECT FROM pg_locks held JOIN pg_stat_activity elsewhere USING (pid)
+        WHERE held.locktype = 'transactionid' AND held.mode = 'ExclusiveLock' AND held.granted
+            AND held.transactionid::text::bigint = mod(open.xid, 4294967296) AND elsewhere.datname <> current_database()
+    )
+)"""
+"""The oldest transaction still open that may write here; everything below it has ended, and nothing can appear there any more.
+
+A snapshot counts transactions of every database of the cluster. One of them is left out only where its backend is seen,
+after the snapshot, to hold it in another database: who is not seen counts as being here.
+"""
 XMAX = "(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint)"
 """The first transaction that has not begun."""
 HERE = "(SELECT system_identifier::text FROM pg_control_system())"

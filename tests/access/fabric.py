@@ -15,12 +15,13 @@ from portal.core.fields import PathField
 from portal.core.models import new_id
 from portal.identity.models import ServiceAccount
 from portal.provisioning.models import Resource
+from portal.tenancy.models import RoleAsk
 from portal.users.models import User, UserKind
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 NUMBERS = count(1)
 # What a model's own rules ask for beyond its required fields.
-ALSO: dict[Any, tuple[str, ...]] = {Assignment: ("user",), Resource: ("plan", "version")}
+ALSO: dict[Any, tuple[str, ...]] = {Assignment: ("user",), Resource: ("plan", "version"), RoleAsk: ("user",)}
 
 
 def governed() -> list[Any]:

@@ -35,6 +35,7 @@ NAMES = {
     "lender": "lenders",
     "of": "people",
     "stage": "stage",
+    "offering": "offerings",
     "service_account": "robot",
     "id": "scopes",
 }
@@ -43,6 +44,8 @@ OF_ALL = ("offerings", "connections")
 """What an organization has for each of its tenants."""
 QUERIES = {
     "access_why": "?permission=view_scope&kind=scope&id={scopes}&person={people}",
+    "events_list": "?scope={scopes}",
+    "events_export": "?scope={scopes}",
     "offerings_options": "?project={scopes}&connection={connections}&region=eu-west-1",
     "resources_list": "?connection={connections}",
     "resources_unmanaged": "?connection={connections}",

@@ -15,6 +15,8 @@ from django.test import RequestFactory
 from portal.access.models import Role
 from portal.approvals import services as approvals
 from portal.approvals.models import Approval
+from portal.audit import services as audit
+from portal.audit.models import Delivery
 from portal.catalogue import services as catalogue
 from portal.clouds import services as clouds
 from portal.core import clock, parcels
@@ -44,6 +46,7 @@ WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
 SERVICES = (
     "portal.approvals.services",
+    "portal.audit.services",
     "portal.catalogue.services",
     "portal.clouds.services",
     "portal.events.services",
@@ -136,6 +139,9 @@ class Stage:
         book = self.world.nordwind.price_book
         component = self.market.server.version.components.first()
         return pricing.set_price(book, component, Decimal(2), actor=self.by("erin"), starts=clock.hour_of(clock.now()) + HOUR)
+
+    def told(self) -> Any:
+        return audit.subscribe(self.world.web, "siem", "http://127.0.0.1:9/hook", actor=self.by("erin"))[0]
 
     def share(self) -> Any:
         return sharing.share(self.world.web, self.world.bob, "view_cost", expires=clock.now() + WEEK, actor=self.by("erin"))
@@ -273,6 +279,20 @@ ACTS: dict[str, tuple[Prepare, Act]] = {
     "metering.services.open_export": (
         lambda on: on.ready_export(),
         lambda on, it: metering.open_export(it, actor=on.by("carol")),
+    ),
+    "audit.services.subscribe": (nothing, lambda on, _: on.told()),
+    "audit.services.pause": (lambda on: on.told(), lambda on, it: audit.pause(it, actor=on.by("erin"))),
+    "audit.services.resume": (
+        lambda on: audit.pause(on.told(), actor=on.by("erin")),
+        lambda on, it: audit.resume(it, actor=on.by("erin")),
+    ),
+    "audit.services.rotate_secret": (lambda on: on.told(), lambda on, it: audit.rotate_secret(it, actor=on.by("erin"))),
+    "audit.services.unsubscribe": (lambda on: on.told(), lambda on, it: audit.unsubscribe(it, actor=on.by("erin"))),
+    "audit.services.replay_from": (lambda on: on.told(), lambda on, it: audit.replay_from(it, 1, actor=on.by("erin"))),
+    "audit.services.send_test": (lambda on: on.told(), lambda on, it: audit.send_test(it, actor=on.by("erin"))),
+    "audit.services.replay": (
+        lambda on: Delivery.objects.create(subscription=on.told(), action="orders.place", position=1),
+        lambda on, it: audit.replay(it, actor=on.by("erin")),
     ),
     "orders.services.place_order": (nothing, lambda on, _: on.market.place()),
     "orders.services.withdraw_order": (
@@ -433,6 +453,13 @@ EXEMPT: dict[str, str] = {
     **dict.fromkeys(("notices.services.mark_read", "notices.services.mark_all_read"), "a reading mark of one's own"),
     "notices.services.set_preference": "a preference of one's own",
     **dict.fromkeys(("orders.services.locked", "orders.services.title_of", "orders.services.approval_for"), READS),
+    **dict.fromkeys(("orders.services.check_order", "orders.services.check_note", "orders.services.is_returned"), READS),
+    **dict.fromkeys(("orders.services.check_budget_of", "orders.services.drawn_from"), READS),
+    **dict.fromkeys(("audit.services.locked", "audit.services.check_herself", "audit.services.check_address"), READS),
+    **dict.fromkeys(("audit.services.is_address", "audit.services.cleaned", "audit.services.check_free"), READS),
+    "audit.services.check_few": READS,
+    "audit.services.keep_secret": "the secret just made or rotated, which has its event, waits to be shown",
+    "audit.services.take_secret": "the secret just made or rotated, which has its event, is shown once",
     "provisioning.services.tell_ends": "it tells people, and marks whom it told",
     **dict.fromkeys(
         (

@@ -60,6 +60,7 @@ KEYS_TO_PEOPLE = {
     "approvals.Question.answered_by": "history",
     "approvals.Vote.person": "history",
     "approvals.Vote.cast_by": "history",
+    "approvals.Vote.seat": "history",
     "clouds.Connection.made_by": "history",
     "clouds.ConnectionCheck.asked_by": "history",
     "events.Event.actor": "history",

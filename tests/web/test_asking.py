@@ -49,7 +49,7 @@ def test_from_the_button_to_the_project(world, signed_in):
         "What for",
         "Sell &lt;b&gt;more&lt;/b&gt;.",
         "Environment",
-        "Production",
+        "Produce",
         "Last day",
         date_format(Approval.objects.get().created_at + timedelta(days=60), "j F Y"),
         "Bob Test",

@@ -56,7 +56,7 @@ def test_only_an_admin_changes_anything(world, signed_in, name):
 
 @pytest.mark.parametrize("name", CAST)
 def test_the_page_shows_only_the_forms_of_what_she_may_do(world, signed_in, in_few_queries, name):
-    page = text(in_few_queries(signed_in(name), url(world.web), most=20))
+    page = text(in_few_queries(signed_in(name), url(world.web), most=22))
     for act in ("rename", "close", "roles", "quotas"):
         assert (f'action="{url(world.web, act)}"' in page) == (name == "erin"), act
 

@@ -31,6 +31,7 @@ NAMES = {
 """What a field of this name names; a new name needs its line here."""
 READ = {
     "budget-set": {"scope": "scopes"},
+    "events": {"scope": "scopes"},
     "reviews": {"scope": "scopes"},
     "service-accounts": {"scope": "scopes"},
     "resources": {"connection": "connections"},
