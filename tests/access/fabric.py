@@ -15,13 +15,15 @@ from portal.core.fields import PathField
 from portal.core.models import new_id
 from portal.identity.models import ServiceAccount
 from portal.provisioning.models import Resource
-from portal.tenancy.models import RoleAsk
+from portal.tenancy.models import HouseRule, RoleAsk
 from portal.users.models import User, UserKind
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 NUMBERS = count(1)
 # What a model's own rules ask for beyond its required fields.
 ALSO: dict[Any, tuple[str, ...]] = {Assignment: ("user",), Resource: ("plan", "version"), RoleAsk: ("user",)}
+
+SAID: dict[Any, dict[str, Any]] = {HouseRule: {"data_class": "public", "encrypted": True}}
 
 
 def governed() -> list[Any]:
@@ -32,6 +34,7 @@ def governed() -> list[Any]:
 def make(model: Any, scope: Scope, person: User, **given: Any) -> Any:
     """A row of it that lives in the scope, with whatever it hangs on; `person` wherever it wants one."""
     path, _, rest = getattr(model, "scope_lookup", "").partition("__")
+    given = SAID.get(model, {}) | given
     if model is ServiceAccount:  # it has the id of its user
         robot = User.objects.create(username=f"robot-{next(NUMBERS)}", kind_of_user=UserKind.SERVICE, owner=person)
         given |= {"id": robot.pk, "user": robot}

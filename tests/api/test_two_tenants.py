@@ -1,5 +1,6 @@
 """An id of others in a body or a query is answered like one that never was: every field of the schema that takes an id."""
 
+import json
 import re
 import uuid
 from copy import deepcopy
@@ -36,12 +37,17 @@ NAMES = {
     "of": "people",
     "stage": "stage",
     "offering": "offerings",
+    "replaces": "policies",
+    "approval": "approvals",
+    "place": "scopes",
     "service_account": "robot",
     "id": "scopes",
 }
 """What a field of this name names; a new name needs its line here."""
 OF_ALL = ("offerings", "connections")
 """What an organization has for each of its tenants."""
+READ_ALIKE = {"orders_amend": "orders_create"}
+"""What reads its items by the very code of another operation, and needs a thing of hers that cannot be had here."""
 QUERIES = {
     "access_why": "?permission=view_scope&kind=scope&id={scopes}&person={people}",
     "events_list": "?scope={scopes}",
@@ -98,7 +104,7 @@ def test_an_id_of_others_in_a_body_is_answered_like_one_that_never_was(market, w
     program, wrong, tried = caller("mallory"), [], set()
     sent = own_bodies(market, hers)
     for name, method, path, said in operations():
-        for field in id_fields(said):
+        for field in () if name in READ_ALIKE else id_fields(said):
             named = NAMES[field[-1] if field[-1] != "[]" else field[-2]]
             address, body = address_of(path, hers), sent.get((name, field[-1]), sent.get(name, {}))
             answers = [
@@ -112,6 +118,9 @@ def test_an_id_of_others_in_a_body_is_answered_like_one_that_never_was(market, w
                 wrong.append(f"{name} {'.'.join(field)}: her own is answered {own}, too, so nothing is proven")
             tried.add((name, field[-1]))
     assert not wrong, "\n".join(wrong)
+    assert {READ_ALIKE.get(name, name) for name, _method, _path, said in operations() if id_fields(said)} == {
+        name for name, _field in tried
+    }
     assert len(tried) >= 20
 
 
@@ -200,6 +209,7 @@ def ask(program, world, method, address, body=None):
         answer = program.send(method, address, body, Idempotency_Key=uuid.uuid4().hex)
         written = Event.objects.filter(scope_path__within_any=[world.nordwind.path]).count() - before
         transaction.set_rollback(True)
-    said = answer.json() if answer.content else {}
+    text = answer.getvalue()
+    said = json.loads(text) if text.startswith(b"{") and b"\n" not in text else {"text": text.decode()}
     said = {name: part for name, part in said.items() if name not in ("correlation_id", "instance")}
     return answer.status_code, re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", str(said)), written

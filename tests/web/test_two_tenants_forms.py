@@ -15,6 +15,7 @@ from tests.addresses import addresses, never_were, one_of_each, one_of_hers
 from tests.forms import Form, forms_of
 
 NAMES = {
+    "beneficiary": "people",
     "scope": "scopes",
     "project": "scopes",
     "tenant": "tenant",
