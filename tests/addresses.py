@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.urls import URLPattern
 
 from portal.access.models import Assignment, Group, Role
 from portal.access.permissions import PERMISSIONS
+from portal.approvals.calendars import set_calendar
 from portal.approvals.delegations import delegate
 from portal.approvals.files import attach
 from portal.approvals.models import Approval
@@ -77,6 +78,7 @@ def one_of_each(market: Market) -> dict[str, Any]:
         "file_pk": attach(waiting, "why.txt", b"why", actor=alice).pk,
         "question_pk": ask_for(waiting, "Which?", actor=world.actor("bob")).pk,
         "delegations": stood_in(world).pk,
+        "calendars": worked(world.nordwind, erin).pk,
         "budgets": set_budget(world.nordwind, Decimal(900), actor=erin).pk,
         "exports": request_export(world.nordwind, f"{clock.now():%Y-%m}", actor=carol).pk,
         "resources": resource.pk,
@@ -154,6 +156,7 @@ def one_of_hers(market: Market) -> dict[str, Any]:
     return {
         **lent(cloud, world.other_project, world.mallory),
         **ruled(world.other, mallory),
+        "calendars": worked(world.other, mallory).pk,
         "approvals": wanted.pk,
         "stage": wanted.stages.get().pk,
         "scopes": world.other_project.pk,
@@ -182,6 +185,16 @@ def ruled(scope: Any, actor: Any) -> dict[str, Any]:
     policy = publish_policy(scope, "Rare", conditions=rare, actor=actor, **rule)
     change = propose_policy(scope, "Proposed", conditions=rare, actor=actor, **rule)
     return {"policies": policy.pk, "policies/changes": change.pk, "policy-changes": change.pk}
+
+
+def worked(organization: Any, actor: Any) -> Any:
+    """A calendar of an organization."""
+    return set_calendar(organization, "Four days", days=range(4), begins=time(8), ends=time(18), actor=actor)
+
+
+def week_of(name: str) -> dict[str, Any]:
+    """A working week as it is sent to the API."""
+    return {"name": name, "days": [0, 1, 2, 3, 4], "begins": "09:00", "ends": "17:00", "holidays": ["2026-12-25"]}
 
 
 def stood_in(world: World) -> Any:

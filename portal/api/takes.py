@@ -63,6 +63,8 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("policies_list", "policy_changes_list"), Free.EACH),
     "policies_read": ("view_scope", "manage_policies"),
     **dict.fromkeys(("policies_propose", "policies_retire", "policies_simulate"), "manage_policies"),
+    "calendars_list": Free.EACH,
+    **dict.fromkeys(("calendars_create", "calendars_read", "calendars_change", "scopes_choose_calendar"), "manage_policies"),
     "policy_changes_read": ("manage_policies", "vote"),
     **dict.fromkeys(("policy_changes_withdraw", "policy_changes_put_through"), "manage_policies"),
     **dict.fromkeys(("resources_read", "resources_steps", "resources_lifelines"), "view_resource"),

@@ -172,6 +172,8 @@ TAKES: dict[str, Takes | Free] = {
     "policy-retire": Takes("", POLICIES),
     "policychange": Takes((POLICIES, "vote")),
     **dict.fromkeys(("policychange-withdraw", "policychange-put-through"), Takes("", POLICIES)),
+    **dict.fromkeys(("calendars", "calendar"), Takes(POLICIES, POLICIES)),
+    "calendars-choose": Takes("", POLICIES),
     "reviews": Takes(ACCESS, ACCESS),
     "review": Takes(ACCESS),
     "review-decide": Takes("", ACCESS),

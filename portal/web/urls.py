@@ -59,6 +59,7 @@ from portal.web.audit import event, packs, subscription_acts, subscriptions
 from portal.web.audit import exports as event_exports
 from portal.web.deciding import around, delegations, several
 from portal.web.placing import change, drafts
+from portal.web.policies import calendars
 from portal.web.policies import changes as policy_changes
 from portal.web.policies import editor as policy_editor
 from portal.web.policies import lists as policy_lists
@@ -185,6 +186,9 @@ urlpatterns = [
     path("policies/<uuid:pk>/", policy_lists.policy, name="policy"),
     path("policies/<uuid:pk>/change/", policy_editor.policy_change, name="policy-change"),
     path("policies/<uuid:pk>/retire/", policy_lists.retire, name="policy-retire"),
+    path("calendars/", calendars.calendars, name="calendars"),
+    path("calendars/choose/", calendars.choose, name="calendars-choose"),
+    path("calendars/<uuid:pk>/", calendars.calendar, name="calendar"),
     path("roles/", roles.roles, name="roles"),
     path("roles/new/", roles.role_new, name="role-new"),
     path("roles/<uuid:pk>/", roles.role, name="role"),

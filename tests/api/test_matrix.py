@@ -23,7 +23,7 @@ from portal.tenancy.reviews import start_review
 from portal.tenancy.rules import set_rule
 from portal.tenancy.sharing import share
 from tests import addresses
-from tests.addresses import aside, asked_more, stood_in
+from tests.addresses import aside, asked_more, stood_in, week_of, worked
 from tests.api.test_asks import asked_for, invited, joining
 from tests.identity.upstream import oidc as provider_of
 
@@ -53,6 +53,7 @@ def things(market, world):
         "file_pk": attach(waiting, "why.txt", b"why", actor=world.actor("alice")).pk,
         "question_pk": ask_for(waiting, "Which?", actor=world.actor("bob")).pk,
         "delegation": stood_in(world).pk,
+        "calendar": worked(world.nordwind, world.actor("erin")).pk,
         "resource": resource.pk,
         "connection": market.aws.pk,
         "export": export.pk,
@@ -118,6 +119,7 @@ READS = [
     ("invitations/{invitation}/", {"erin"}),
     ("policies/{policy}/", {"carol", "dave", "erin"}),
     ("policy-changes/{policy-change}/", {"carol", "erin"}),
+    ("calendars/{calendar}/", {"erin"}),
     ("project-asks/{project-ask}/", {"alice"}),
     ("join-asks/{join-ask}/", {"alice"}),
     ("quota-asks/{quota-ask}/", {"alice"}),
@@ -207,6 +209,9 @@ ACTS = [
     ("POST", "policies/{policy}/retire/", "nothing", {"erin"}, 201),
     ("POST", "policy-changes/{policy-change}/withdraw/", "nothing", {"erin"}, 200),
     ("POST", "policy-changes/{policy-change}/put-through/", "nothing", {"erin"}, 409),  # not before its day is over
+    ("POST", "calendars/", "new-week", {"erin"}, 201),
+    ("PUT", "calendars/{calendar}/", "week", {"erin"}, 200),
+    ("PUT", "scopes/{web}/calendar/", "chosen", {"erin"}, 200),
     ("POST", "meter-now/", "nothing", {"dave", "erin"}, 202),
 ]
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
@@ -309,6 +314,9 @@ def body_of(name, market, things):
         "subscription": {"scope": str(things["web"]), "name": "Again", "url": "http://127.0.0.1:9/"},
         "from": {"position": 1},
         "policy": rule_of(things),
+        "week": week_of("Five days"),
+        "new-week": {"organization": str(things["nordwind"]), **week_of("Five days")},
+        "chosen": {"calendar": "four-days"},
         "trial": rule_of(things),
         "end": {"ends": (clock.now() + WEEK).date().isoformat()},
         "credentials": {"credentials": KEYS},
@@ -349,7 +357,7 @@ LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/", "
 LISTS += ["leases/", "lease-offers/"]
 LISTS += ["invitations/", "project-asks/", "join-asks/", "quota-asks/", "budget-asks/", "break-glass/"]
 LISTS += ["subscriptions/"]
-LISTS += ["policies/", "policy-changes/"]
+LISTS += ["policies/", "policy-changes/", "calendars/"]
 
 
 @pytest.mark.parametrize("path", LISTS)

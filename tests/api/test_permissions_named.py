@@ -19,7 +19,7 @@ from portal.orders.models import Order
 from portal.provisioning.models import Resource
 from portal.tenancy.models import Acceptance
 from portal.urls import urlpatterns
-from tests.addresses import WEEK, aside, asked_for, asked_more, one_of_each
+from tests.addresses import WEEK, aside, asked_for, asked_more, one_of_each, week_of
 from tests.addresses import told as told_of_events
 from tests.cast import person
 
@@ -226,6 +226,9 @@ def bodies(market, things):
         "subscriptions_create": {"scope": scope, "name": "other", "url": "http://127.0.0.1:9/"},
         "subscriptions_replay": {"position": 1},
         **dict.fromkeys(("policies_propose", "policies_simulate"), rule),
+        "calendars_create": {"organization": organization, **week_of("Five days")},
+        "calendars_change": week_of("Four days"),
+        "scopes_choose_calendar": {"calendar": "default"},
     }
 
 

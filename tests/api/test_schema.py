@@ -65,6 +65,7 @@ def test_creating_acts_say_that_they_take_a_key(caller):
         "exports_create": False,
         "policies_propose": False,
         "policies_retire": False,
+        "calendars_create": False,
         "reviews_start": False,
         "roles_create": False,
         "assignments_create": False,

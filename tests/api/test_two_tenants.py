@@ -44,7 +44,7 @@ NAMES = {
     "id": "scopes",
 }
 """What a field of this name names; a new name needs its line here."""
-OF_ALL = ("offerings", "connections")
+OF_ALL = ("offerings", "connections", "calendars")
 """What an organization has for each of its tenants."""
 READ_ALIKE = {"orders_amend": "orders_create"}
 """What reads its items by the very code of another operation, and needs a thing of hers that cannot be had here."""

@@ -18,7 +18,7 @@ from tests.addresses import addresses, never_were, one_of_each
 METHODS = ("get", "post", "put", "patch", "delete")
 OF_THE_PORTAL = ("directory",)
 """One directory feeds the whole portal; who operates the platform, wherever, operates it."""
-OF_ALL = ("catalogue", "connections", "budgets", "terms")
+OF_ALL = ("calendars", "catalogue", "connections", "budgets", "terms")
 """What an organization has for each of its tenants."""
 OF_WHO_HAS_THE_LINK = ("project-join",)
 """What opens for everybody of an organization whom somebody sent the address."""
