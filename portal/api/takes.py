@@ -57,6 +57,7 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("approvals_add_file", "approvals_comment"), "vote"),  # and who asked, for whom it is hers
     # Of who put the file there, who asked, who was asked
     **dict.fromkeys(("approvals_remove_file", "approvals_answer", "approvals_take_back"), Free.OWN),
+    "approvals_statistics": ("vote", "manage_policies"),
     "approvals_resubmit": "place_order",
     "approvals_pass_on": ACCESS,  # and her own seat who sits in it
     "approvals_withdraw": "place_order",

@@ -56,6 +56,7 @@ TAKES: dict[str, Takes | Free] = {
     "inbox": Takes("vote"),
     "approval": Takes("view_order", "vote"),
     "inbox-several": Takes("", "vote"),
+    "approval-statistics": Takes(("vote", POLICIES)),
     # Files, words and questions also from who asked and who stands in; her own seat is passed on by who sits in it
     **dict.fromkeys(("approval-file-add", "approval-say", "approval-ask"), Takes("", "vote")),
     "approval-file": Takes(("view_order", "vote")),

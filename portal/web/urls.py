@@ -57,7 +57,7 @@ from portal.web import (
 )
 from portal.web.audit import event, packs, subscription_acts, subscriptions
 from portal.web.audit import exports as event_exports
-from portal.web.deciding import around, delegations, several
+from portal.web.deciding import around, delegations, several, statistics
 from portal.web.placing import change, drafts
 from portal.web.policies import calendars
 from portal.web.policies import changes as policy_changes
@@ -93,6 +93,7 @@ urlpatterns = [
     path("inbox/<uuid:pk>/take-back/<uuid:question_pk>/", around.take_back, name="approval-take-back"),
     path("inbox/<uuid:pk>/pass-on/", around.pass_on, name="approval-pass-on"),
     path("inbox/<uuid:pk>/again/", around.again, name="approval-again"),
+    path("approvals/statistics/", statistics.statistics, name="approval-statistics"),
     path("delegations/", delegations.delegations, name="delegations"),
     path("delegations/<uuid:pk>/", delegations.delegation, name="delegation"),
     path("delegations/<uuid:pk>/end/", delegations.end, name="delegation-end"),

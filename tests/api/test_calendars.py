@@ -1,10 +1,12 @@
-"""Calendars through the API."""
+"""Calendars and the statistics of decisions through the API."""
 
 import pytest
 
 from portal.access.models import Scope
+from portal.approvals import services
 from portal.approvals.models import Calendar
 from tests.addresses import week_of
+from tests.approvals.wish import PATH, Wish, WishKind
 
 
 def new(world, name="Five days", **given):
@@ -54,3 +56,28 @@ def test_the_usual_one_is_made_under_its_own_key(caller, world):
     assert caller("erin").post("calendars/", new(world, usual=True)).json()["key"] == "default"
     again = caller("erin").post("calendars/", new(world, "Another", usual=True))
     assert (again.status_code, list(again.json()["errors"])) == (400, ["usual"])
+
+
+def test_the_statistics_are_those_of_the_page(caller, world, settings, in_few_queries):
+    settings.PORTAL_APPROVAL_KINDS = [PATH]
+    wish = WishKind.wishes["s"] = Wish("s", world.web)
+    made = services.ask("wish", wish, actor=world.actor("alice"), scope=wish.scope, title="A wish")
+    found = in_few_queries(caller("bob"), f"approvals/statistics/?days=90&kind=wish&scope={world.retail.pk}").json()
+    assert (found["days"], found["all"]["asked"], found["all"]["allowed_share"], found["all"]["waiting"]) == (90, 1, 0, 1)
+    assert [each["id"] for each in found["slowest"]] == [str(made.pk)]
+    services.vote(made, "approve", made.card_hash, actor=world.actor("bob"))
+    found = caller("bob").get("approvals/statistics/").json()
+    assert (found["days"], found["kinds"][0]["approved"], found["deciders"][0]["name"]) == (30, 1, "Bob Test")
+    assert 0 <= found["all"]["hours"]["median"] < 1
+    assert caller("alice").get("approvals/statistics/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("days=31", 400), ("days=x", 400), ("kind=x", 400), ("scope=x", 400), ("other=1", 400)]
+)
+def test_a_question_that_makes_no_sense_is_refused(caller, world, query, status):
+    assert caller("bob").get(f"approvals/statistics/?{query}").status_code == status
+
+
+def test_of_a_place_of_others_there_are_no_figures(caller, world):
+    assert caller("mallory").get(f"approvals/statistics/?scope={world.web.pk}").status_code == 404

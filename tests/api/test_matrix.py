@@ -357,7 +357,7 @@ LISTS += ["exports/", "budgets/", "events/", "tokens/", "notices/", "people/", "
 LISTS += ["leases/", "lease-offers/"]
 LISTS += ["invitations/", "project-asks/", "join-asks/", "quota-asks/", "budget-asks/", "break-glass/"]
 LISTS += ["subscriptions/"]
-LISTS += ["policies/", "policy-changes/", "calendars/"]
+LISTS += ["policies/", "policy-changes/", "calendars/", "approvals/statistics/"]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -52,6 +52,7 @@ QUERIES = {
     "access_why": "?permission=view_scope&kind=scope&id={scopes}&person={people}",
     "events_list": "?scope={scopes}",
     "events_export": "?scope={scopes}",
+    "approvals_statistics": "?scope={scopes}",
     "offerings_options": "?project={scopes}&connection={connections}&region=eu-west-1",
     "resources_list": "?connection={connections}",
     "resources_unmanaged": "?connection={connections}",

@@ -39,6 +39,7 @@ READ = {
     "offering": {"project": "scopes", "connection": "connections", "plan": "plan"},
     "import-result": {"again": "imports"},
     "imports": {"again": "imports"},
+    "approval-statistics": {"scope": "scopes"},
     "policies-simulator": {"scope": "scopes", "past": "approvals", "f-place": "scopes"},
     "why": {"id": "scopes", "scope": "scopes", "person": "people"},
 }
