@@ -28,6 +28,7 @@ class SubscriptionSerializer(Shape[Any]):
     owner = PersonSerializer()
     scope = NamedSerializer()
     url = serializers.SerializerMethodField()
+    shape = serializers.CharField()
     actions = serializers.ListField(child=serializers.CharField())
     kinds = serializers.ListField(child=serializers.CharField())
     state = serializers.CharField()
@@ -55,7 +56,10 @@ class SigningSecretSerializer(Shape[Any]):
 
 
 class NewSubscriptionSerializer(Shape[Any]):
-    """What is told to which address. `actions` are beginnings, as `orders.`; empty is any. `from_start` begins with the oldest."""
+    """What is told to which address. `actions` are beginnings, as `orders.`; empty is any. `from_start` begins with the oldest.
+
+    `shape` is `cloudevents`, `teams` or `feishu`; `bot_secret` is the one that a bot of Feishu was given there, if any.
+    """
 
     scope = serializers.UUIDField()
     name = serializers.CharField(max_length=80)
@@ -63,6 +67,8 @@ class NewSubscriptionSerializer(Shape[Any]):
     actions = serializers.ListField(child=serializers.CharField(max_length=80), required=False, max_length=20)
     kinds = serializers.ListField(child=serializers.CharField(max_length=40), required=False, max_length=20)
     from_start = serializers.BooleanField(required=False, default=False)
+    shape = serializers.ChoiceField(choices=models.Shape.choices, required=False, default=models.Shape.CLOUDEVENTS)
+    bot_secret = serializers.CharField(required=False, default="", allow_blank=True, max_length=200, write_only=True)
 
 
 class AttemptSerializer(Shape[Any]):

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Scope
+from portal.audit.models import Shape
 
 
 class SubscriptionForm(forms.Form):
@@ -13,6 +14,19 @@ class SubscriptionForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What listens there, for example siem or chat."))
     url = forms.CharField(label=_("Address"), max_length=500, help_text=_("Events are posted here; it begins with https://."))
+    shape = forms.ChoiceField(
+        label=_("Sent as"),
+        choices=Shape.choices,
+        required=False,
+        help_text=_("Cards say it in words, with a button that opens the thing here."),
+    )
+    bot_secret = forms.CharField(
+        label=_("Secret of the Feishu bot"),
+        required=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("Where the bot asks for a signature; kept sealed and never shown."),
+    )
     scope = forms.ModelChoiceField(
         label=_("Events of"), queryset=Scope.objects.none(), empty_label=_("Choose a place"), help_text=_("And all below it.")
     )
@@ -38,7 +52,8 @@ class SubscriptionForm(forms.Form):
     def given(self) -> dict[str, Any]:
         """What was sent, as `subscribe` takes it."""
         sent = dict(self.cleaned_data)
-        return {**sent, "actions": words_of(sent["actions"]), "kinds": words_of(sent["kinds"])}
+        shape = sent["shape"] or Shape.CLOUDEVENTS
+        return {**sent, "shape": shape, "actions": words_of(sent["actions"]), "kinds": words_of(sent["kinds"])}
 
 
 class ReplayForm(forms.Form):

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from portal.access.guard import scope_ids
+from portal.access.models import Scope
 from portal.access.queries import events_visible_to
 from portal.audit.models import Attempt, Delivery, Subscription, SubscriptionState
 from portal.audit.positions import head
@@ -81,6 +82,14 @@ def events_for(subscription: Subscription, owner: Actor) -> QuerySet[Event]:
         wanted &= Q(target_kind__in=subscription.kinds)
     rows: QuerySet[Event] = events_visible_to(owner).select_related("actor", "acting_for", "viewed_as_by")
     return rows.filter(wanted)
+
+
+def place_named(event: Event) -> str:
+    """The name of the scope it happened in; empty where it belongs to none, or that is gone."""
+    if not event.scope_path:
+        return ""
+    found = Scope.objects.filter(path=event.scope_path).values_list("name", flat=True).first()
+    return str(found or "")
 
 
 def event_visible_to(actor: Actor, pk: UUID) -> Event:

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext_noop
 
-from portal.audit import queries, shapes, signing
+from portal.audit import messages, queries, shapes, signing
 from portal.audit.models import Attempt, Delivery, DeliveryState, Paused, Subscription, SubscriptionState
 from portal.audit.positions import head, positioned
 from portal.core import clock, queue
@@ -45,7 +45,7 @@ class Result:
 
     @property
     def is_taken(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+        return self.status is not None and not self.error
 
 
 def deliver(pk: uuid.UUID) -> None:
@@ -99,7 +99,7 @@ def send_next(subscription: Subscription) -> bool:
         move(subscription, until)
         return True
     delivery = begin(subscription, found)
-    result = call(subscription, delivery, shapes.as_cloud_event(found, found.position))
+    result = call(subscription, delivery, messages.of_event(subscription, found, found.position))
     return end_turn(subscription, delivery, result, found.position)
 
 
@@ -158,11 +158,11 @@ def send_asked(subscription: Subscription, delivery: Delivery) -> None:
 def message_of(subscription: Subscription, delivery: Delivery) -> dict[str, object] | None:
     """What a delivery that was asked for says; None where its owner may not see the event now."""
     if delivery.event_id is None:
-        return shapes.as_test(subscription, delivery)
+        return messages.of_test(subscription, delivery)
     owner = queries.owner_of(subscription)
     rows = queries.events_for(subscription, owner).filter(pk=delivery.event_id) if owner else None
     found = positioned(rows, after=0, until=head()).first() if rows is not None else None
-    return shapes.as_cloud_event(found, found.position) if found else None
+    return messages.of_event(subscription, found, found.position) if found else None
 
 
 def call(subscription: Subscription, delivery: Delivery, said: object) -> Result:
@@ -172,19 +172,10 @@ def call(subscription: Subscription, delivery: Delivery, said: object) -> Result
     headers = signing.signed_headers(delivery.message_id, int(at.timestamp()), body, keys)
     began = time.monotonic()
     try:
-        answer = outside.post(subscription.url, body, {**headers, "Content-Type": shapes.CLOUD_EVENT})
+        answer = outside.post(subscription.url, body, {**headers, "Content-Type": messages.content_type(subscription)})
     except PortalError as error:
         return Result(None, spent(began), str(error)[:300])
-    return Result(answer.status, spent(began), answered(answer.status))
-
-
-def answered(status: int) -> str:
-    """Why an answer does not count, in words; empty where it does."""
-    if 200 <= status < 300:
-        return ""
-    if 300 <= status < 400:
-        return f"It answered {status} and leads elsewhere; Concord follows nobody."
-    return f"It answered {status}."
+    return Result(answer.status, spent(began), messages.why_refused(subscription, answer))
 
 
 def spent(began: float) -> int:

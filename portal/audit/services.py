@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from portal.access.guard import holds, require, require_fresh
 from portal.access.models import Scope
 from portal.audit import shapes, signing
-from portal.audit.models import Delivery, DeliveryState, Paused, Subscription, SubscriptionState
+from portal.audit.models import Delivery, DeliveryState, Paused, Shape, Subscription, SubscriptionState
 from portal.audit.positions import head
 from portal.audit.queries import MANAGE, PERMISSION, is_hers
 from portal.core import clock, outbound, parcels, queue
@@ -25,6 +25,7 @@ from portal.users.actor import Actor
 MOST_EACH = 50
 OVERLAP = timedelta(hours=24)
 MOST_FILTERS = 20
+LONGEST_BOT_SECRET = 200
 
 
 @transaction.atomic
@@ -37,23 +38,28 @@ def subscribe(
     actions: Iterable[str] = (),
     kinds: Iterable[str] = (),
     from_start: bool = False,
+    shape: str = Shape.CLOUDEVENTS,
+    bot_secret: str = "",
 ) -> tuple[Subscription, str]:
     """Tell an address of the events of a scope from now on, or from the first one kept. Returns the secret, shown once.
 
     The same name again is a Conflict. Invalid says what of the address cannot be called; names are looked up when sent.
+    `bot_secret` is what a bot of Feishu signs with beside it, where it was given one there.
     """
     require_fresh(actor)
     require(actor, PERMISSION, scope)
     check_herself(actor)
     check_address(url)
+    check_shape(shape, bot_secret)
     wanted = {"actions": cleaned(actions, "actions"), "kinds": cleaned(kinds, "kinds")}
     check_free(name, actor)
     key = signing.new_key()
     position = 0 if from_start else head()
-    made = Subscription(owner=actor.user, scope=scope, name=name, url=url, position=position, **wanted)
+    made = Subscription(owner=actor.user, scope=scope, name=name, url=url, shape=shape, position=position, **wanted)
     made.seal_secret(key)
+    made.seal_bot_secret(bot_secret)
     made.save(force_insert=True)
-    record("audit.subscribe", made, actor=actor, address=made.host, from_start=from_start, **wanted)
+    record("audit.subscribe", made, actor=actor, address=made.host, shape=shape, from_start=from_start, **wanted)
     queue.after_commit("audit.deliver", made.pk)
     return made, signing.secret_text(key)
 
@@ -199,6 +205,16 @@ def check_address(url: str) -> None:
         raise Invalid(fields={"url": [_("Events leave encrypted only; use https.")]})
     if literal and not outbound.may_reach(host, settings.OUTBOUND_ALLOW):
         raise Invalid(fields={"url": [_("Concord may not call %(address)s.") % {"address": host}]})
+
+
+def check_shape(shape: str, bot_secret: str) -> None:
+    """Invalid where nobody reads that shape, or a secret came with one that takes none."""
+    if shape not in Shape.values:
+        raise Invalid(fields={"shape": [_("Choose one of %(known)s.") % {"known": ", ".join(Shape.values)}]})
+    if bot_secret and shape != Shape.FEISHU:
+        raise Invalid(fields={"bot_secret": [_("Only a bot of Feishu has one.")]})
+    if len(bot_secret) > LONGEST_BOT_SECRET or not bot_secret.isprintable():
+        raise Invalid(fields={"bot_secret": [_("This is no secret of a bot.")]})
 
 
 def is_address(host: str) -> bool:

@@ -39,7 +39,9 @@ class Message:
 
 @dataclass
 class Receiver:
-    """`answers` are the statuses of the next messages, 200 when they are used up; a number below 1 is a wait in seconds."""
+    """`answers` are the statuses of the next messages, 200 when they are used up; a number below 1 is a wait in seconds,
+    and bytes are the body of a 200.
+    """
 
     url: str = ""
     answers: list[Any] = field(default_factory=list)
@@ -61,14 +63,17 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.messages.append(Message(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             status = receiver.answers.pop(0) if receiver.answers else 200
+            said = status if isinstance(status, bytes) else b""
+            status = 200 if isinstance(status, bytes) else status
             if status < 1:
                 time.sleep(status)
                 return
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("Location", f"{receiver.url}elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(said)))
             self.end_headers()
+            self.wfile.write(said)
 
         def do_GET(self) -> None:
             receiver.elsewhere.append(self.path)

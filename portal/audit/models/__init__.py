@@ -1,7 +1,15 @@
 """Subscriptions to events with what was sent to them, and packs of evidence."""
 
 from portal.audit.models.packs import NO_PANGO, EvidencePack, PackFormat, PackState, Subject
-from portal.audit.models.subscriptions import Attempt, Delivery, DeliveryState, Paused, Subscription, SubscriptionState
+from portal.audit.models.subscriptions import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Paused,
+    Shape,
+    Subscription,
+    SubscriptionState,
+)
 
 __all__ = [
     "NO_PANGO",
@@ -12,6 +20,7 @@ __all__ = [
     "PackFormat",
     "PackState",
     "Paused",
+    "Shape",
     "Subject",
     "Subscription",
     "SubscriptionState",

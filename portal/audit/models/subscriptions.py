@@ -29,12 +29,21 @@ class Paused(models.TextChoices):
     OWNER = "owner", _("Its owner is disabled")
 
 
+class Shape(models.TextChoices):
+    """How its receiver reads what it is sent."""
+
+    CLOUDEVENTS = "cloudevents", _("CloudEvents, for programs")
+    TEAMS = "teams", _("Cards of a Teams workflow")
+    FEISHU = "feishu", _("Cards of a Feishu bot")
+
+
 class Subscription(Base):
     """Events of one scope, told in their sealed order to one address, as far as its owner may see them when they are sent.
 
     `actions` are beginnings ("orders."), `kinds` those of targets; empty is any. `position` is the last one that is done
     with: the next is sent until it is taken, so none is passed over. `failures` counts those in a row. A worker holds it by
     `holder` until `held_until`. The secret of before, `sealed_before`, signs beside the new one until `before_until`.
+    `sealed_bot` is the secret that a bot of Feishu was given there, where it has one.
     """
 
     owner = models.ForeignKey(User, models.PROTECT, related_name="subscriptions")
@@ -43,9 +52,11 @@ class Subscription(Base):
     url = models.CharField(max_length=500)
     actions: Any = ArrayField(models.CharField(max_length=80), default=list, blank=True)
     kinds: Any = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    shape = models.CharField(max_length=12, choices=Shape.choices, default=Shape.CLOUDEVENTS)
     sealed = models.BinaryField()
     sealed_before = models.BinaryField(null=True)
     before_until = models.DateTimeField(null=True)
+    sealed_bot = models.BinaryField(null=True)
     state = models.CharField(max_length=10, choices=SubscriptionState.choices, default=SubscriptionState.ACTIVE)
     paused_why = models.CharField(max_length=10, choices=Paused.choices, blank=True)
     position = models.BigIntegerField(default=0)
@@ -89,6 +100,15 @@ class Subscription(Base):
     def seal_secret(self, plain: bytes) -> None:
         """Keep a secret readable only through this row."""
         self.sealed = crypto.seal(plain, aad=self._aad)
+
+    def seal_bot_secret(self, plain: str) -> None:
+        """Keep the secret of a bot in the same way."""
+        self.sealed_bot = crypto.seal(plain.encode(), aad=f"{self._aad}:bot") if plain else None
+
+    @property
+    def bot_secret(self) -> str:
+        """The secret of the bot; empty where it has none."""
+        return crypto.open_sealed(bytes(self.sealed_bot), aad=f"{self._aad}:bot").decode() if self.sealed_bot else ""
 
     def secrets(self, at: datetime) -> list[bytes]:
         """The keys that sign at a moment: the one in force, and for a day the one before it."""

@@ -24,6 +24,8 @@ from portal.web.refusals import refuse
 
 ROWS = 50
 WAITING = "fresh-subscription-secret"
+BEGUN = ("scope", "shape", "actions", "kinds")
+"""What an address may fill into the form of a new one."""
 
 
 @login_required
@@ -33,7 +35,8 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
     """Hers and those in scopes whose members she manages, with the form of one more."""
     places = scopes_where(request.actor, queries.PERMISSION)
     if request.method == "GET":
-        return show_list(request, SubscriptionForm(places, initial={"scope": request.GET.get("scope", "")}))
+        begun = {name: request.GET[name] for name in BEGUN if name in request.GET}
+        return show_list(request, SubscriptionForm(places, initial=begun))
     form = SubscriptionForm(places, request.POST)
     if form.is_valid():
         given = form.given()
