@@ -219,7 +219,7 @@ def told(place: Any, actor: Any) -> dict[str, Any]:
     """An address that is told of events, and one event that was sent there."""
     subscription, _secret = subscribe(place, "siem", "http://127.0.0.1:9/hook", actor=actor)
     sent = Delivery.objects.create(subscription=subscription, event_id=uuid.uuid4(), action="orders.place", position=1)
-    named = dict.fromkeys(("events/subscriptions", "subscriptions"), subscription.pk)
+    named = dict.fromkeys(("events/subscriptions", "subscriptions", "decision-hooks"), subscription.pk)
     return {**named, "events/subscriptions/deliveries": sent.pk, "delivery_pk": sent.pk}
 
 

@@ -47,6 +47,9 @@ ANSWER = {
 HOW = "A token from your profile, or from POST /api/tokens/; or your access token of the identity provider's device flow."
 
 
+SIGNED = "As Standard Webhooks has it: HMAC-SHA256 over id, time and body, by the secret of the hook."
+
+
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How a program signs in."""
 
@@ -65,6 +68,16 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "With the CSRF token of a page."}
+
+
+class HookScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the answer of a decision hook is signed."""
+
+    target_class = "portal.api.decision_hooks.HookSignature"
+    name = "hook"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "header", "name": "Webhook-Signature", "description": SIGNED}
 
 
 class SchemaDocument(View):

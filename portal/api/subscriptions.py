@@ -29,6 +29,7 @@ class SubscriptionSerializer(Shape[Any]):
     scope = NamedSerializer()
     url = serializers.SerializerMethodField()
     shape = serializers.CharField()
+    account = PersonSerializer(allow_null=True)
     actions = serializers.ListField(child=serializers.CharField())
     kinds = serializers.ListField(child=serializers.CharField())
     state = serializers.CharField()
@@ -58,7 +59,8 @@ class SigningSecretSerializer(Shape[Any]):
 class NewSubscriptionSerializer(Shape[Any]):
     """What is told to which address. `actions` are beginnings, as `orders.`; empty is any. `from_start` begins with the oldest.
 
-    `shape` is `cloudevents`, `teams` or `feishu`; `bot_secret` is the one that a bot of Feishu was given there, if any.
+    `shape` is `cloudevents`, `teams`, `feishu` or `decisions`. `bot_secret` is the one that a bot of Feishu was given there,
+    if any; `account` is the caller's service account that `decisions` votes as.
     """
 
     scope = serializers.UUIDField()
@@ -69,6 +71,7 @@ class NewSubscriptionSerializer(Shape[Any]):
     from_start = serializers.BooleanField(required=False, default=False)
     shape = serializers.ChoiceField(choices=models.Shape.choices, required=False, default=models.Shape.CLOUDEVENTS)
     bot_secret = serializers.CharField(required=False, default="", allow_blank=True, max_length=200, write_only=True)
+    account = serializers.UUIDField(required=False, allow_null=True, default=None)
 
 
 class AttemptSerializer(Shape[Any]):

@@ -10,6 +10,7 @@ class Free(Enum):
     """Why an operation asks for no permission."""
 
     OWN = "the caller's own account, notices, tokens and service accounts"
+    SIGNED = "whoever signs with the secret of a decision hook, which votes as its account"
     EACH = "it shows what each may see, perhaps nothing"
 
 
@@ -87,6 +88,7 @@ TAKES: dict[str, Line] = {
     **dict.fromkeys(("leases_read", "leases_end"), CLOUDS),  # of others; the caller's own are hers
     # Events
     **dict.fromkeys(("subscriptions_create", "events_export"), "view_event"),
+    "decision_hooks_answer": Free.SIGNED,
     **dict.fromkeys(("subscriptions_read", "subscriptions_pause", "subscriptions_end"), ACCESS),  # of others
     # Organization
     **dict.fromkeys(("scopes_read", "scopes_quotas", "assignments_list", "groups_list", "groups_read"), "view_scope"),

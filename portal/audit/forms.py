@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Scope
 from portal.audit.models import Shape
+from portal.users.models import User
 
 
 class SubscriptionForm(forms.Form):
@@ -17,8 +18,7 @@ class SubscriptionForm(forms.Form):
     shape = forms.ChoiceField(
         label=_("Sent as"),
         choices=Shape.choices,
-        required=False,
-        help_text=_("Cards say it in words, with a button that opens the thing here."),
+        help_text=_("Cards say it in words, with a button that opens the thing here; decisions are answered by a program."),
     )
     bot_secret = forms.CharField(
         label=_("Secret of the Feishu bot"),
@@ -26,6 +26,13 @@ class SubscriptionForm(forms.Form):
         max_length=200,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text=_("Where the bot asks for a signature; kept sealed and never shown."),
+    )
+    account = forms.ModelChoiceField(
+        label=_("Account that decides"),
+        queryset=User.objects.none(),
+        required=False,
+        empty_label=_("None"),
+        help_text=_("For decisions: a service account of yours that may decide there. Signed answers vote as it."),
     )
     scope = forms.ModelChoiceField(
         label=_("Events of"), queryset=Scope.objects.none(), empty_label=_("Choose a place"), help_text=_("And all below it.")
@@ -44,16 +51,18 @@ class SubscriptionForm(forms.Form):
     )
     from_start = forms.BooleanField(label=_("Begin with the oldest event, not with the next one"), required=False)
 
-    def __init__(self, places: Any, data: Any = None, **kwargs: Any) -> None:
+    def __init__(self, places: Any, accounts: Any, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, auto_id="subscription-%s", **kwargs)
-        scope: Any = self.fields["scope"]
-        scope.queryset = places
+        for name, offered in (("scope", places), ("account", accounts)):
+            field: Any = self.fields[name]
+            field.queryset = offered
+            field.choices = list(iter(field.choices))  # read once, where a count would come before
 
     def given(self) -> dict[str, Any]:
         """What was sent, as `subscribe` takes it."""
         sent = dict(self.cleaned_data)
-        shape = sent["shape"] or Shape.CLOUDEVENTS
-        return {**sent, "shape": shape, "actions": words_of(sent["actions"]), "kinds": words_of(sent["kinds"])}
+        account = sent["account"].pk if sent["account"] else None
+        return {**sent, "account": account, "actions": words_of(sent["actions"]), "kinds": words_of(sent["kinds"])}
 
 
 class ReplayForm(forms.Form):

@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.audit import cards, shapes
+from portal.audit import asking, cards, shapes
 from portal.audit.models import Delivery, Shape, Subscription
 from portal.audit.queries import place_named
 from portal.audit.words import words_for
@@ -23,11 +23,17 @@ from portal.identity.outside import Answer
 from portal.users.models import User
 
 JSON = "application/json; charset=utf-8"
+PROGRAMS = (Shape.CLOUDEVENTS, Shape.DECISIONS)
 WENT_WRONG = {"failed": gettext_lazy("Failed"), "refused": gettext_lazy("Refused")}
 
 
-def of_event(subscription: Subscription, event: Event, position: int) -> dict[str, Any]:
-    """The event as its receiver reads it; a card speaks the language of the subscription's owner, in her time."""
+def of_event(subscription: Subscription, event: Event, position: int) -> dict[str, Any] | None:
+    """The event as its receiver reads it; a card speaks the language of the subscription's owner, in her time.
+
+    None where a decision hook has nothing to decide.
+    """
+    if subscription.shape == Shape.DECISIONS:
+        return asking.ask_of(subscription, event, position)
     if subscription.shape == Shape.CLOUDEVENTS:
         return shapes.as_cloud_event(event, position)
     with translation.override(subscription.owner.language or None):
@@ -36,7 +42,7 @@ def of_event(subscription: Subscription, event: Event, position: int) -> dict[st
 
 def of_test(subscription: Subscription, delivery: Delivery) -> dict[str, Any]:
     """A message that tells nothing, in the same shape."""
-    if subscription.shape == Shape.CLOUDEVENTS:
+    if subscription.shape in PROGRAMS:
         return shapes.as_test(subscription, delivery)
     with translation.override(subscription.owner.language or None):
         rows = ((_("Subscription"), subscription.name), (_("When"), told(delivery.created_at, subscription.owner)))
@@ -46,7 +52,7 @@ def of_test(subscription: Subscription, delivery: Delivery) -> dict[str, Any]:
 
 def content_type(subscription: Subscription) -> str:
     """The type of those messages."""
-    return shapes.CLOUD_EVENT if subscription.shape == Shape.CLOUDEVENTS else JSON
+    return shapes.CLOUD_EVENT if subscription.shape in PROGRAMS else JSON
 
 
 def why_refused(subscription: Subscription, answer: Answer) -> str:

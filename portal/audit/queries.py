@@ -1,5 +1,6 @@
 """Subscriptions a person may see, what was sent to them, and what is due."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,16 +13,18 @@ from portal.audit.models import Attempt, Delivery, Subscription, SubscriptionSta
 from portal.audit.positions import head
 from portal.core.errors import NotFound
 from portal.events.models import Event, Position
-from portal.users.actor import Actor, Auth
+from portal.identity.tokens import epoch_of
+from portal.users.actor import Actor, Auth, Narrowing
 
 PERMISSION = "view_event"
 MANAGE = "manage_members"
 WINDOW = 2000
+HOOK = "hook"
 
 
 def subscriptions_visible_to(actor: Actor) -> QuerySet[Subscription]:
     """Her own, and those of others in scopes whose members she manages; newest first."""
-    rows = Subscription.objects.select_related("owner", "scope")
+    rows = Subscription.objects.select_related("owner", "scope", "account")
     mine = Q(owner=actor.user) & Q(scope__in=scope_ids(actor, PERMISSION)) if actor.narrowed_to else Q(owner=actor.user)
     return rows.filter(mine | Q(scope__in=scope_ids(actor, MANAGE))).order_by("-created_at", "-id")
 
@@ -68,6 +71,19 @@ def owner_of(subscription: Subscription) -> Actor | None:
     owner = subscription.owner
     is_active = owner.is_active and (owner.owner is None or owner.owner.is_active)
     return Actor(owner, Auth("webhook")) if is_active else None
+
+
+def account_of(hook: Subscription, *, address: str = "", correlation_id: str = "") -> Actor | None:
+    """The account that a decision hook votes as, which may vote and do nothing else; None once it is not its owner's to use."""
+    account = hook.account
+    if account is None or account.owner is None or account.owner_id != hook.owner_id or hook.epoch != epoch_of(account):
+        return None
+    if not (account.is_active and account.owner.is_active):
+        return None
+    auth = Auth(HOOK, session=str(hook.pk)[-12:], address=address)
+    narrowed = Narrowing(frozenset({"vote"}), hook.scope_path)
+    made = Actor(account, auth, narrowed_to=narrowed)
+    return replace(made, correlation_id=correlation_id) if correlation_id else made
 
 
 def events_for(subscription: Subscription, owner: Actor) -> QuerySet[Event]:

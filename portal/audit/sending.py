@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils.translation import gettext_noop
 
 from portal.audit import messages, queries, shapes, signing
-from portal.audit.models import Attempt, Delivery, DeliveryState, Paused, Subscription, SubscriptionState
+from portal.audit.models import Attempt, Delivery, DeliveryState, HookAnswer, Paused, Shape, Subscription, SubscriptionState
 from portal.audit.positions import head, positioned
 from portal.core import clock, queue
 from portal.core.errors import PortalError
@@ -33,6 +33,7 @@ TURN_S = 40.0
 MOST_FAILURES = 10
 KEPT = timedelta(days=30)
 NOT_SEEN = gettext_noop("Its owner may not see this event any more, or its time is over.")
+NOT_WAITING = gettext_noop("Nothing of this waits for its account any more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def step(pk: uuid.UUID, holder: uuid.UUID) -> bool:
     """Send one: what a person asked for first, else the next in turn. False where nothing can be sent now."""
     if not hold(pk, holder):
         return False
-    subscription = Subscription.objects.select_related("scope", "owner__owner").get(pk=pk)
+    subscription = Subscription.objects.select_related("scope", "owner__owner", "account__owner").get(pk=pk)
     asked = subscription.deliveries.filter(is_asked=True, due_at__lte=clock.now()).order_by("due_at", "pk").first()
     if asked is not None:
         send_asked(subscription, asked)
@@ -91,6 +92,9 @@ def send_next(subscription: Subscription) -> bool:
     if owner is None:
         pause(subscription.pk, Paused.OWNER)
         return False
+    if subscription.shape == Shape.DECISIONS and queries.account_of(subscription) is None:
+        pause(subscription.pk, Paused.ACCOUNT)
+        return False
     until = min(head(), subscription.position + queries.WINDOW)
     if until <= subscription.position:
         return False
@@ -98,8 +102,12 @@ def send_next(subscription: Subscription) -> bool:
     if found is None:
         move(subscription, until)
         return True
+    said = messages.of_event(subscription, found, found.position)
+    if said is None:
+        move(subscription, found.position)
+        return True
     delivery = begin(subscription, found)
-    result = call(subscription, delivery, messages.of_event(subscription, found, found.position))
+    result = call(subscription, delivery, said)
     return end_turn(subscription, delivery, result, found.position)
 
 
@@ -146,7 +154,8 @@ def send_asked(subscription: Subscription, delivery: Delivery) -> None:
     """Send one that a person asked for; it is tried a few times and holds up nothing else."""
     said = message_of(subscription, delivery)
     tried(delivery)
-    result = call(subscription, delivery, said) if said is not None else Result(None, 0, NOT_SEEN)
+    unsaid = NOT_WAITING if subscription.shape == Shape.DECISIONS else NOT_SEEN
+    result = call(subscription, delivery, said) if said is not None else Result(None, 0, unsaid)
     with transaction.atomic():
         note(delivery, result)
         failures = 0 if result.is_taken else delivery.failures + 1
@@ -207,8 +216,14 @@ def pause(pk: uuid.UUID, why: Paused, *, error: str = "") -> None:
     event = record("audit.pause_subscription", subscription, actor=system, outcome="failed", reason=str(why.label))
     if why == Paused.FAILING:
         notify([subscription.owner], "subscription_paused", target=subscription, actor=system, event=event, error=error)
+    elif why == Paused.ACCOUNT:
+        notify([subscription.owner], "hook_paused", target=subscription, actor=system, event=event)
 
 
 def forget_old() -> int:
-    """Drop deliveries whose time in the log is over; returns how many rows went."""
+    """Drop deliveries and answers whose time in the log is over; returns how many rows went.
+
+    Answers are dropped long after their signatures are good for nothing, so none counts again.
+    """
+    HookAnswer.objects.filter(created_at__lt=clock.now() - KEPT).delete()
     return Delivery.objects.filter(created_at__lt=clock.now() - KEPT, is_asked=False).delete()[0]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -12,15 +13,20 @@ from django.utils.translation import gettext as _
 
 from portal.access.guard import holds, require, require_fresh
 from portal.access.models import Scope
+from portal.approvals.models import Approval
 from portal.audit import shapes, signing
+from portal.audit.asking import ACTIONS
 from portal.audit.models import Delivery, DeliveryState, Paused, Shape, Subscription, SubscriptionState
 from portal.audit.positions import head
-from portal.audit.queries import MANAGE, PERMISSION, is_hers
+from portal.audit.queries import HOOK, MANAGE, PERMISSION, is_hers
 from portal.core import clock, outbound, parcels, queue
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from portal.events.services import record
 from portal.identity.outside import is_loopback
-from portal.users.actor import Actor
+from portal.identity.service_accounts import service_accounts_of
+from portal.identity.tokens import epoch_of
+from portal.users.actor import Actor, Auth
+from portal.users.models import User
 
 MOST_EACH = 50
 OVERLAP = timedelta(hours=24)
@@ -40,26 +46,32 @@ def subscribe(
     from_start: bool = False,
     shape: str = Shape.CLOUDEVENTS,
     bot_secret: str = "",
+    account: UUID | None = None,
 ) -> tuple[Subscription, str]:
     """Tell an address of the events of a scope from now on, or from the first one kept. Returns the secret, shown once.
 
     The same name again is a Conflict. Invalid says what of the address cannot be called; names are looked up when sent.
-    `bot_secret` is what a bot of Feishu signs with beside it, where it was given one there.
+    `bot_secret` is what a bot of Feishu signs with beside it, where it was given one there. A decision hook votes as
+    `account`, which is hers and may vote in that scope; it chooses what it is told of by itself.
     """
     require_fresh(actor)
     require(actor, PERMISSION, scope)
     check_herself(actor)
     check_address(url)
     check_shape(shape, bot_secret)
-    wanted = {"actions": cleaned(actions, "actions"), "kinds": cleaned(kinds, "kinds")}
+    wanted: dict[str, Any] = {"actions": cleaned(actions, "actions"), "kinds": cleaned(kinds, "kinds")}
+    if shape == Shape.DECISIONS or account is not None:
+        wanted = hooked(shape, wanted) | {"account": voting_account(account, scope, actor)}
     check_free(name, actor)
     key = signing.new_key()
     position = 0 if from_start else head()
     made = Subscription(owner=actor.user, scope=scope, name=name, url=url, shape=shape, position=position, **wanted)
     made.seal_secret(key)
     made.seal_bot_secret(bot_secret)
+    made.epoch = epoch_of(made.account) if made.account else 0
     made.save(force_insert=True)
-    record("audit.subscribe", made, actor=actor, address=made.host, shape=shape, from_start=from_start, **wanted)
+    told = wanted | {"address": made.host, "shape": shape, "from_start": from_start}
+    record("audit.subscribe", made, actor=actor, **told)
     queue.after_commit("audit.deliver", made.pk)
     return made, signing.secret_text(key)
 
@@ -96,7 +108,10 @@ def rotate_secret(subscription: Subscription, *, actor: Actor) -> str:
     key = signing.new_key()
     found.sealed_before, found.before_until = found.sealed, clock.now() + OVERLAP
     found.seal_secret(key)
-    found.save(update_fields=["sealed", "sealed_before", "before_until"])
+    if found.account:
+        check_unnarrowed(actor)
+        found.epoch = epoch_of(voting_account(found.account_id, found.scope, actor))
+    found.save(update_fields=["sealed", "sealed_before", "before_until", "epoch"])
     record("audit.rotate_subscription", found, actor=actor)
     return signing.secret_text(key)
 
@@ -168,7 +183,7 @@ def take_secret(parcel_id: str, *, actor: Actor) -> str:
 
 def locked(subscription: Subscription, actor: Actor, *, others: bool = False) -> Subscription:
     """The row, ours to change. NotFound for who may not know of it; Forbidden for who may only look at it, or look as others."""
-    rows = Subscription.objects.select_for_update(of=("self",)).select_related("scope", "owner")
+    rows = Subscription.objects.select_for_update(of=("self",)).select_related("scope", "owner", "account__owner")
     found: Subscription | None = rows.filter(pk=subscription.pk).first()
     if found is None:
         raise NotFound
@@ -215,6 +230,34 @@ def check_shape(shape: str, bot_secret: str) -> None:
         raise Invalid(fields={"bot_secret": [_("Only a bot of Feishu has one.")]})
     if len(bot_secret) > LONGEST_BOT_SECRET or not bot_secret.isprintable():
         raise Invalid(fields={"bot_secret": [_("This is no secret of a bot.")]})
+
+
+def hooked(shape: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """What a decision hook is told of. Invalid where another shape came with an account, or somebody narrowed it herself."""
+    if shape != Shape.DECISIONS:
+        raise Invalid(fields={"account": [_("Only what is sent as decisions has an account that decides.")]})
+    if named := [field for field, words in wanted.items() if words]:
+        said = _("A decision hook is told of what waits for its account, and of nothing else. Leave this empty.")
+        raise Invalid(fields={field: [said] for field in named})
+    return {"actions": list(ACTIONS), "kinds": [Approval.kind()]}
+
+
+def voting_account(pk: UUID | None, scope: Scope, actor: Actor) -> User:
+    """A service account of hers that may vote in the scope. Whoever holds the hook's secret votes as it, as with a token."""
+    check_unnarrowed(actor)
+    account: User | None = service_accounts_of(actor).filter(pk=pk).first() if pk else None
+    if account is None:
+        raise Invalid(fields={"account": [_("Choose a service account that you answer for.")]})
+    if not holds(Actor(account, Auth(HOOK)), "vote", scope):
+        said = _("%(account)s may decide nothing in %(scope)s. Give it a role there first.")
+        raise Invalid(fields={"account": [said % {"account": account, "scope": scope.name}]})
+    return account
+
+
+def check_unnarrowed(actor: Actor) -> None:
+    """Forbidden for a token that is narrowed: nobody gets more out of it than it may do itself."""
+    if actor.narrowed_to is not None:
+        raise Forbidden(_("A narrowed token makes no secret that decides."))
 
 
 def is_address(host: str) -> bool:

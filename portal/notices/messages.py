@@ -322,6 +322,14 @@ MESSAGES: Mapping[str, Message] = {
         _("%(label)s does not take events, and was paused"),
         _("Ten tries in a row failed; the last one: %(error)s Nothing is lost: resume it, and it goes on where it stopped."),
     ),
+    "hook_paused": Message(
+        _("A decision hook of mine was paused"),
+        _("%(label)s decides nothing any more, and was paused"),
+        _(
+            "Its account was disabled, given to somebody else, or signed out everywhere. While it is yours, rotate the secret and "
+            "resume the hook; else end it. What it would have decided waits."
+        ),
+    ),
     "provider_behind": Message(
         _("The identity provider does not confirm that somebody was disabled"),
         _("%(label)s: the identity provider does not confirm that somebody was disabled"),

@@ -128,6 +128,7 @@ def test_on_the_page_she_subscribes_reads_the_secret_once_and_sees_the_log(world
     browser = signed_in("erin")
     assert "No subscription yet" in browser.get("/events/subscriptions/").content.decode()
     sent = {"name": "siem", "url": f"{receiver.url}hook", "scope": str(world.nordwind.pk), "actions": "tenancy., x.y"}
+    sent["shape"] = "cloudevents"
     answer = browser.post("/events/subscriptions/", sent)
     subscription = Subscription.objects.get()
     assert answer.url == f"/events/subscriptions/{subscription.pk}/"

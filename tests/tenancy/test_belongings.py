@@ -78,6 +78,7 @@ KEYS_TO_PEOPLE = {
     "identity.Look.looker": "history",
     "identity.Look.person": "history",
     "audit.EvidencePack.asked_by": "history",
+    "audit.Subscription.account": "herself",
     "audit.Subscription.owner": "herself",
     "leases.Lease.person": "herself",
     "leases.LeaseOffer.made_by": "history",

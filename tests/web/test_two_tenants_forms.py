@@ -26,6 +26,7 @@ NAMES = {
     "role": "roles",
     "group": "groups",
     "user": "robot",
+    "account": "robot",
     "f-place": "scopes",
     "s0-at": "scopes",
 }

@@ -1,5 +1,6 @@
-"""Subscriptions to events with what was sent to them, and packs of evidence."""
+"""Subscriptions to events with what was sent to them and answered, and packs of evidence."""
 
+from portal.audit.models.hooks import HookAnswer
 from portal.audit.models.packs import NO_PANGO, EvidencePack, PackFormat, PackState, Subject
 from portal.audit.models.subscriptions import (
     Attempt,
@@ -17,6 +18,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "EvidencePack",
+    "HookAnswer",
     "PackFormat",
     "PackState",
     "Paused",

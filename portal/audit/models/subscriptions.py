@@ -27,6 +27,7 @@ class Paused(models.TextChoices):
     BY_HAND = "by_hand", _("Somebody paused it")
     FAILING = "failing", _("Its address did not take events, time after time")
     OWNER = "owner", _("Its owner is disabled")
+    ACCOUNT = "account", _("Its account may not decide for its owner any more")
 
 
 class Shape(models.TextChoices):
@@ -35,6 +36,7 @@ class Shape(models.TextChoices):
     CLOUDEVENTS = "cloudevents", _("CloudEvents, for programs")
     TEAMS = "teams", _("Cards of a Teams workflow")
     FEISHU = "feishu", _("Cards of a Feishu bot")
+    DECISIONS = "decisions", _("Decisions to answer")
 
 
 class Subscription(Base):
@@ -44,6 +46,9 @@ class Subscription(Base):
     with: the next is sent until it is taken, so none is passed over. `failures` counts those in a row. A worker holds it by
     `holder` until `held_until`. The secret of before, `sealed_before`, signs beside the new one until `before_until`.
     `sealed_bot` is the secret that a bot of Feishu was given there, where it has one.
+
+    A decision hook has an `account`, a service account of its owner's: it is told what waits for that account, and its signed
+    answers vote as it, while the account is hers and of the same `epoch`, as a token's.
     """
 
     owner = models.ForeignKey(User, models.PROTECT, related_name="subscriptions")
@@ -57,6 +62,8 @@ class Subscription(Base):
     sealed_before = models.BinaryField(null=True)
     before_until = models.DateTimeField(null=True)
     sealed_bot = models.BinaryField(null=True)
+    account = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    epoch = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=10, choices=SubscriptionState.choices, default=SubscriptionState.ACTIVE)
     paused_why = models.CharField(max_length=10, choices=Paused.choices, blank=True)
     position = models.BigIntegerField(default=0)
@@ -76,6 +83,10 @@ class Subscription(Base):
             models.CheckConstraint(
                 condition=Q(state="active", paused_why="") | (Q(state="paused") & ~Q(paused_why="")),
                 name="a_paused_subscription_says_why",
+            ),
+            models.CheckConstraint(
+                condition=Q(shape="decisions", account__isnull=False) | (~Q(shape="decisions") & Q(account=None)),
+                name="a_decision_hook_has_an_account",
             ),
         )
         indexes = (models.Index(fields=["due_at"], condition=Q(state="active"), name="subscription_due"),)

@@ -13,11 +13,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.access.guard import permissions_of
 from portal.access.queries import scopes_where
 from portal.audit import queries, services
+from portal.audit.asking import answer_address
 from portal.audit.filters import DeliveryFilter
 from portal.audit.forms import ReplayForm, SubscriptionForm
 from portal.audit.models import Subscription
 from portal.core import clock
 from portal.core.errors import PortalError
+from portal.identity.service_accounts import service_accounts_of
 from portal.web.events import page_number
 from portal.web.live import privileged
 from portal.web.refusals import refuse
@@ -33,11 +35,11 @@ BEGUN = ("scope", "shape", "actions", "kinds")
 @privileged
 def subscriptions(request: HttpRequest) -> HttpResponse:
     """Hers and those in scopes whose members she manages, with the form of one more."""
-    places = scopes_where(request.actor, queries.PERMISSION)
+    offered = scopes_where(request.actor, queries.PERMISSION), service_accounts_of(request.actor)
     if request.method == "GET":
         begun = {name: request.GET[name] for name in BEGUN if name in request.GET}
-        return show_list(request, SubscriptionForm(places, initial=begun))
-    form = SubscriptionForm(places, request.POST)
+        return show_list(request, SubscriptionForm(*offered, initial=begun))
+    form = SubscriptionForm(*offered, request.POST)
     if form.is_valid():
         given = form.given()
         try:
@@ -77,6 +79,7 @@ def show(
     """The page of one. The log and the whole address are its owner's alone: who manages members sees that it is there."""
     is_hers = queries.is_hers(found, request.actor)
     context: dict[str, Any] = {"subscription": found, "is_hers": is_hers, "secret": secret, "now": clock.now()}
+    context["answer_to"] = answer_address(found) if found.account_id else ""
     if is_hers:
         chosen = DeliveryFilter(request.GET, queries.deliveries_of(found))
         page = Paginator(chosen.qs, ROWS).get_page(page_number(request))
