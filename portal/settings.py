@@ -287,6 +287,7 @@ PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.tenancy.kinds.BreakGlassKind",
     "portal.tenancy.kinds.RoleKind",
     "portal.clouds.kinds.ConnectionKind",
+    "portal.provisioning.kinds.OperationKind",
     "portal.orders.kinds.OrderKind",
     "portal.leases.kinds.LeaseKind",
     "portal.metering.kinds.BudgetKind",

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,9 +13,12 @@ from portal.api.auth import actor_of, live_actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import NamedSerializer, Shape
+from portal.approvals.queries import approval_of
 from portal.core.errors import NotFound
-from portal.provisioning import services
+from portal.provisioning import operating, services
 from portal.provisioning.filters import ResourceFilter
+from portal.provisioning.governed import OPERATION
+from portal.provisioning.models import OperationAsk
 from portal.provisioning.queries import (
     lifelines_of,
     resource_visible_to,
@@ -51,6 +55,16 @@ class ResourceDetailSerializer(ResourceSerializer):
 
     spec = serializers.DictField()
     observed = serializers.DictField()
+
+
+class OperatedSerializer(ResourceDetailSerializer):
+    """The same; `approval` is the decision that the operation waits for, null where none is asked for."""
+
+    approval = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_approval(self, _resource: Any) -> str | None:
+        return self.context["approval"]
 
 
 class StepSerializer(Shape[Any]):
@@ -110,13 +124,18 @@ class Resource(View):
 
 
 class Operate(View):
-    @says("resources_operate", takes=OperationSerializer, gives=ResourceDetailSerializer, status=202, keyed=True)
+    @says("resources_operate", takes=OperationSerializer, gives=OperatedSerializer, status=202, keyed=True)
     @idempotent()
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        """Start, stop or restart it; a worker does it. What is so already is done."""
+        """Start, stop or restart it; a worker does it. What is so already is done. Where a policy asks for a decision,
+        nothing is done until it is approved, and `approval` is its id.
+        """
         actor, sent = actor_of(request), read(OperationSerializer, request)
-        moved = services.operate(resource_visible_to(actor, pk), sent["verb"], actor=actor)
-        return shown(ResourceDetailSerializer, moved, request, status=202)
+        done = operating.operate_or_ask(resource_visible_to(actor, pk), sent["verb"], actor=actor)
+        waiting = approval_of(OPERATION, done.pk) if isinstance(done, OperationAsk) else None
+        context = {"request": request, "approval": str(waiting.pk) if waiting else None}
+        moved = done.resource if isinstance(done, OperationAsk) else done
+        return Response(OperatedSerializer(moved, context=context).data, status=202)
 
 
 class Rotate(View):

@@ -59,6 +59,10 @@ class Kind:
         """What policies may ask about beside the facts: what moves by itself, as it was when the decision was asked for."""
         return {}
 
+    def about(self, subject_id: str) -> tuple[str, Any]:
+        """The page of what it is about, by the kind and the id of that: the subject itself, unless an ask stands for it."""
+        return self.name, subject_id
+
     def still_valid(self, subject: Any) -> bool:
         """Can it still be done? Asked before the last vote counts. Raise a Refused to say why not."""
         raise NotImplementedError

@@ -11,7 +11,7 @@ from portal.approvals.cards import people_of_ids, who_text
 from portal.approvals.eligibility import bench_of
 from portal.approvals.facts import plain
 from portal.approvals.kinds import answer_to, context_of
-from portal.approvals.models import Approval
+from portal.approvals.models import Approval, Policy, PolicyState
 from portal.approvals.queries import rules_for
 from portal.approvals.routes import Allowed, Matched, Route, read_who
 from portal.approvals.settling import staffed
@@ -42,6 +42,22 @@ class Preview:
 def route_of(kind: str, facts: Mapping[str, Any], context: Mapping[str, Any], scope: Scope, at: datetime) -> Route | Allowed:
     """The route that the policies of a moment ask for, given these facts and what is known of place and person."""
     return answer_to(kind, {**facts, **context}, rules_for(kind, scope, at))
+
+
+def is_asked_about(kind: str, facts: Mapping[str, Any], context: Mapping[str, Any], scope: Scope, *, actor: Actor) -> bool:
+    """Whether a policy asks for a decision on an act of a kind that is free otherwise; never on what the system does by itself.
+
+    One question to the database, and that once for an actor, where no policy speaks of the kind.
+    """
+    if actor.is_system:
+        return False
+    spoken = f"policies on {kind}"
+    if spoken not in actor.memory:
+        actor.memory[spoken] = Policy.objects.filter(subject_kind=kind, state=PolicyState.ACTIVE).exists()
+    if not actor.memory[spoken]:
+        return False
+    known = {**plain(context), **context_of(kind, scope, actor.user)}
+    return isinstance(route_of(kind, plain(facts), known, scope, clock.now()), Route)
 
 
 def preview(

@@ -17,6 +17,7 @@ from portal.clouds.models import Connection
 from portal.core import clock
 from portal.core.journal import OPEN_STATES, StepBase
 from portal.core.models import Base
+from portal.tenancy.models import AskState
 from portal.users.models import User
 
 ENDS_SOON = timedelta(days=7)
@@ -206,6 +207,33 @@ class Step(StepBase):
     def seconds(self) -> float | None:
         """How long it took, once it is over."""
         return (self.settled_at - self.created_at).total_seconds() if self.settled_at else None
+
+
+class OperationAsk(Base):
+    """A resource is to be started, stopped or restarted; it is as soon as it is decided on."""
+
+    resource = models.ForeignKey(Resource, models.CASCADE, related_name="operation_asks")
+    verb = models.CharField(max_length=10)
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="operations_asked")
+    state = models.CharField(max_length=10, choices=AskState.choices, default=AskState.WAITING)
+
+    objects = AccessManager()
+    scope_lookup = "resource__project"
+    view_permission = "view_resource"
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["resource", "verb"], condition=Q(state="waiting"), name="one_waiting_ask_per_operation"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}"
+
+    @property
+    def scope_path(self) -> str | None:
+        return self.resource.scope_path
 
 
 class Sync(Base):

@@ -12,15 +12,17 @@ from portal.access.models import Scope
 from portal.catalogue.models import Plan
 from portal.clouds.models import Connection
 from portal.core import clock, parcels, queue
-from portal.core.errors import Conflict, Invalid
+from portal.core.errors import Conflict, Invalid, Refused
 from portal.core.journal import OPEN_STATES, StepState
 from portal.events.services import record
 from portal.notices.services import notify
+from portal.provisioning.governed import waits_for_decision
 from portal.provisioning.models import ENDS_SOON, Desired, Resource, ResourceState, Step
 from portal.users.actor import Actor
 from portal.users.models import User
 
 VERBS = ("start", "stop", "restart")
+WANTED = {"start": Desired.RUNNING, "stop": Desired.STOPPED, "restart": Desired.RUNNING}
 LASTING = (ResourceState.RUNNING, ResourceState.STOPPED)
 ALIVE = (*LASTING, ResourceState.PLANNED, ResourceState.CREATING, ResourceState.STARTING, ResourceState.STOPPING)
 
@@ -70,29 +72,49 @@ def end_resource(resource: Resource, *, cause: str, actor: Actor) -> Resource:
 
 
 @transaction.atomic
-def operate(resource: Resource, verb: str, *, actor: Actor) -> Resource:
-    """Start, stop or restart it. What is so already, or wanted already, is done; while it moves elsewhere, Conflict."""
+def operate(resource: Resource, verb: str, *, actor: Actor, asked_by: User | None = None, cause: Any = "") -> Resource:
+    """Start, stop or restart it. What is so already, or wanted already, is done; while it moves elsewhere, Conflict.
+
+    Refused where a policy asks for a decision first (`operating.operate_or_ask` asks for it), which the system is never
+    asked for; `asked_by` is whose wish that carries out, `cause` where it comes from.
+    """
+    resource = check_operation(resource, verb, actor=actor)
+    if is_wanted(resource, verb):
+        queue.after_commit("provisioning.reconcile", resource.pk)
+        return resource
+    if waits_for_decision(resource, verb, actor):
+        raise Refused(_("A policy asks for a decision on this. Ask for it on the page of the resource; it waits there."))
+    if verb == "restart":
+        Step.objects.create(resource=resource, verb="restart", asked_by=asked_by or actor.user)
+    resource.desired, resource.error, resource.error_kind = WANTED[verb], "", ""
+    resource.save()
+    record(f"provisioning.ask_{verb}", resource, actor=actor, cause=cause)
+    queue.after_commit("provisioning.reconcile", resource.pk)
+    return resource
+
+
+def check_operation(resource: Resource, verb: str, *, actor: Actor) -> Resource:
+    """The resource, locked, where she may do this with it and it fits now; raises Forbidden, Invalid or Conflict."""
     require(actor, "operate_resource", resource)
     if verb not in VERBS:
         raise Invalid(fields={"verb": [_("Start, stop or restart.")]})
     resource = _locked(resource)
     _check_managed(resource)
-    wanted = Desired.STOPPED if verb == "stop" else Desired.RUNNING
-    if verb != "restart" and resource.desired == wanted and resource.state in ALIVE and not resource.error:
-        queue.after_commit("provisioning.reconcile", resource.pk)
+    if is_wanted(resource, verb):
         return resource
     _check_still(resource)
     if resource.state not in LASTING:
         raise Conflict(_("The cloud does not show it running or stopped. Try again when it has settled."))
-    if verb == "restart":
-        if resource.state != ResourceState.RUNNING:
-            raise Conflict(_("It does not run, so it cannot restart. Start it."))
-        Step.objects.create(resource=resource, verb="restart", asked_by=actor.user)
-    resource.desired, resource.error, resource.error_kind = wanted, "", ""
-    resource.save()
-    record(f"provisioning.ask_{verb}", resource, actor=actor)
-    queue.after_commit("provisioning.reconcile", resource.pk)
+    if verb == "restart" and resource.state != ResourceState.RUNNING:
+        raise Conflict(_("It does not run, so it cannot restart. Start it."))
     return resource
+
+
+def is_wanted(resource: Resource, verb: str) -> bool:
+    """Whether it is so already, or on its way there."""
+    if verb == "restart" or resource.error:
+        return False
+    return resource.desired == WANTED[verb] and resource.state in ALIVE
 
 
 @transaction.atomic

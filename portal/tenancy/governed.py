@@ -4,12 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.access.models import Role, Scope
-from portal.approvals.facts import plain
-from portal.approvals.kinds import context_of
-from portal.approvals.models import Policy, PolicyState
-from portal.approvals.previews import route_of
-from portal.approvals.routes import Route
-from portal.core import clock
+from portal.approvals.previews import is_asked_about
 from portal.users.actor import Actor
 
 ROLE = "role"
@@ -28,13 +23,5 @@ def role_context(role: Role, expires: datetime | None) -> dict[str, Any]:
 
 
 def waits_for_decision(role: Role, scope: Scope, expires: datetime | None, actor: Actor) -> bool:
-    """Whether a policy asks for a decision before this role is given here. One question to the database where none does."""
-    if actor.is_system:
-        return False
-    if "policies on roles" not in actor.memory:
-        rows = Policy.objects.filter(subject_kind=ROLE, state=PolicyState.ACTIVE)
-        actor.memory["policies on roles"] = rows.exists()
-    if not actor.memory["policies on roles"]:
-        return False
-    context = plain(role_context(role, expires)) | context_of(ROLE, scope, actor.user)
-    return isinstance(route_of(ROLE, plain(role_facts(role, scope, expires)), context, scope, clock.now()), Route)
+    """Whether a policy asks for a decision before this role is given here."""
+    return is_asked_about(ROLE, role_facts(role, scope, expires), role_context(role, expires), scope, actor=actor)

@@ -233,6 +233,10 @@ class RoleKind(Kind):
         role_asking.check_still_hers(subject)
         return subject.state == AskState.WAITING
 
+    def about(self, subject_id: str) -> tuple[str, Any]:
+        found = RoleAsk.objects.filter(pk=subject_id).values_list("scope", flat=True).first()
+        return "scope", found or ""
+
     def apply(self, subject: RoleAsk, *, actor: Actor) -> None:
         role_asking.give_decided(subject, actor=actor)
 

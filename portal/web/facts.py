@@ -14,6 +14,7 @@ from portal.access.models import DataClass, Environment
 from portal.clouds.labels import RUNGS
 from portal.clouds.schemas import CAPABILITIES
 from portal.core.schema import properties
+from portal.provisioning.kinds import OPERATIONS
 from portal.web.room import DIMENSIONS
 
 LABELS: dict[str, Any] = {
@@ -51,12 +52,14 @@ LABELS: dict[str, Any] = {
     "reason": gettext_lazy("Why"),
     "region": gettext_lazy("Region"),
     "regions": gettext_lazy("Regions"),
+    "resource": gettext_lazy("Resource"),
     "role": gettext_lazy("Role"),
     "rung": gettext_lazy("What Concord may do"),
     "target": gettext_lazy("What it opens"),
     "until": gettext_lazy("Until"),
 }
 WORDS: dict[str, Mapping[str, Any]] = {
+    "action": dict(OPERATIONS),
     "dimension": DIMENSIONS,
     "project_data_class": dict(DataClass.choices),
     "project_environment": dict(Environment.choices),

@@ -24,6 +24,7 @@ from portal.approvals import parts, services
 from portal.approvals.cards import Card, StageLine, card
 from portal.approvals.filters import InboxFilter
 from portal.approvals.forms import VoteForm
+from portal.approvals.kinds import kinds
 from portal.approvals.models import Approval, Risk, State
 from portal.approvals.passing_on import seats_to_pass_on
 from portal.approvals.queries import (
@@ -273,10 +274,12 @@ def room_of(actor: Actor, found: Approval, drawn: Card) -> list[Bar]:
 
 def subject_url(actor: Actor, found: Approval) -> str:
     """The page of what is decided on, where there is one that she may open."""
-    place = next((place for place in nav.NAV if found.subject_kind in place.covers), None)
-    if place is None or (place.permission and not holds(actor, place.permission, found)):
+    known = kinds().get(found.subject_kind)
+    name, pk = known.about(found.subject_id) if known else (found.subject_kind, found.subject_id)
+    place = next((place for place in nav.NAV if name in place.covers), None)
+    if place is None or not pk or (place.permission and not holds(actor, place.permission, found)):
         return ""
     try:
-        return reverse(found.subject_kind, args=[found.subject_id])
+        return reverse(name, args=[pk])
     except NoReverseMatch:
         return ""

@@ -23,9 +23,9 @@ from portal.orders.forms import EndForm
 from portal.orders.models import Action
 from portal.orders.queries import end_of, made_by_item
 from portal.orders.services import place_order
-from portal.provisioning import services
+from portal.provisioning import operating, services
 from portal.provisioning.forms import ResourceShareForm
-from portal.provisioning.models import Resource
+from portal.provisioning.models import OperationAsk, Resource
 from portal.provisioning.queries import (
     has_secret_for,
     lifelines_of,
@@ -64,9 +64,14 @@ def resource(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def operate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Start, stop or restart it."""
-    verb = request.POST.get("verb", "")
-    return act(request, pk, lambda found, actor: services.operate(found, verb, actor=actor))
+    """Start, stop or restart it; where a policy asks for a decision, it waits."""
+
+    def ask(found: Resource, actor: Actor) -> None:
+        done = operating.operate_or_ask(found, request.POST.get("verb", ""), actor=actor)
+        if isinstance(done, OperationAsk):
+            messages.info(request, _("A policy asks for a decision on this: it waits, and is done once it is approved."))
+
+    return act(request, pk, ask)
 
 
 @login_required
@@ -226,6 +231,7 @@ def living(actor: Actor, found: Resource) -> dict[str, Any]:
         "cause": cause_of(found.error_kind),
         "hint": resource_facts.advice(found.error_kind),
         "acts": resource_facts.acts(found, is_busy=is_busy or found.desired == "gone") if may["operate_resource"] else [],
+        "waiting_operations": resource_facts.waiting(found, actor),
         "may_retry": bool(found.error) and (may["operate_resource"] or holds(actor, "operate_platform", found)),
         "may_rotate": may["view_secret"] and resource_facts.can_rotate(found, is_busy=is_busy),
         "has_secret": has_secret,

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.guard import holds
+from portal.approvals.models import Approval
 from portal.clouds.labels import hint_of
 from portal.clouds.schemas import CAPABILITIES
 from portal.core import clock
@@ -17,6 +18,7 @@ from portal.metering.calendars import period_at
 from portal.metering.queries import costs_of_resources
 from portal.pricing.quotes import NoPrice, Quote, quote
 from portal.provisioning.models import Desired, Resource, ResourceState
+from portal.provisioning.operating import waiting_on
 from portal.users.actor import Actor
 
 # Field of the order -> what the cloud says of it.
@@ -119,6 +121,12 @@ def acts(resource: Resource, *, is_busy: bool) -> list[Act]:
     if not is_busy:
         return list(fitting)
     return [Act(act.verb, act.label, act.icon, _("Something is asked of it already.")) for act in fitting]
+
+
+def waiting(resource: Resource, actor: Actor) -> list[tuple[Any, Approval | None]]:
+    """The operations that wait for a decision, in words, each with its approval where she may see that."""
+    words = {act.verb: act.label for act in (START, STOP, RESTART)}
+    return [(words.get(ask.verb, ask.verb), approval) for ask, approval in waiting_on(resource, actor=actor)]
 
 
 def can_rotate(resource: Resource, *, is_busy: bool) -> bool:

@@ -38,3 +38,17 @@ def test_a_role_that_a_policy_asks_about_waits_and_the_answer_names_the_decision
     waiting = Approval.objects.get(subject_kind="role")
     assert (answer.status_code, answer.json()) == (202, {"state": "waiting", "approval": str(waiting.pk)})
     assert not world.dave.assignments.filter(scope=world.retail).exists()
+
+
+def test_an_operation_that_a_policy_asks_about_waits_and_the_answer_names_the_decision(market, caller):
+    server = market.active()
+    alice = caller("alice")
+    free = alice.post(f"resources/{server.pk}/operate/", {"verb": "restart"})
+    assert (free.status_code, free.json()["approval"]) == (202, None)
+    market.work()
+    rule = {"subject_kind": "operation", "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
+    publish_policy(market.world.nordwind, "Stops", actor=market.world.actor("erin"), **rule)
+    answer = alice.post(f"resources/{server.pk}/operate/", {"verb": "stop"})
+    waiting = Approval.objects.get(subject_kind="operation")
+    assert (answer.status_code, answer.json()["approval"]) == (202, str(waiting.pk))
+    assert answer.json()["desired"] == "running"

@@ -32,6 +32,7 @@ from portal.metering.models import ExportState
 from portal.orders import services as orders
 from portal.orders.models import Order, OrderState
 from portal.pricing import services as pricing
+from portal.provisioning import operating
 from portal.provisioning import services as provisioning
 from portal.provisioning.models import Resource, ResourceState
 from portal.tenancy import asking, asking_more, glass, role_asking, sharing
@@ -58,6 +59,7 @@ SERVICES = (
     "portal.notices.services",
     "portal.orders.services",
     "portal.pricing.services",
+    "portal.provisioning.operating",
     "portal.provisioning.services",
     "portal.tenancy.asking",
     "portal.tenancy.asking_more",
@@ -128,9 +130,14 @@ class Stage:
         rule = {"subject_kind": "order", "conditions": [], "stages": []}
         return approvals.publish_policy(self.world.retail, "All", **rule, actor=self.by("erin"))
 
-    def policy_on_roles(self) -> Any:
-        rule = {"subject_kind": "role", "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
-        return approvals.publish_policy(self.world.nordwind, "Roles", **rule, actor=self.by("erin"))
+    def policy_on(self, kind: str) -> Any:
+        rule = {"subject_kind": kind, "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
+        return approvals.publish_policy(self.world.nordwind, kind, **rule, actor=self.by("erin"))
+
+    def operation_ask(self) -> Any:
+        server = self.stopped()
+        self.policy_on("operation")
+        return operating.operate_or_ask(server, "start", actor=self.by("alice"))
 
     def role_ask(self) -> Any:
         return role_asking.give_role(self.world.dave, self.role("viewer"), self.world.web, actor=self.by("erin"))
@@ -325,6 +332,11 @@ ACTS: dict[str, tuple[Prepare, Act]] = {
         lambda on: on.stopped(),
         lambda on, it: provisioning.operate(it, "start", actor=on.by("alice")),
     ),
+    "provisioning.operating.operate_or_ask": (nothing, lambda on, _: on.operation_ask()),
+    "provisioning.operating.operate_decided": (
+        lambda on: on.operation_ask(),
+        lambda on, it: operating.operate_decided(it, actor=on.by("bob")),
+    ),
     "provisioning.services.rotate_secret": (
         lambda on: on.database(),
         lambda on, it: provisioning.rotate_secret(it, actor=on.by("alice")),
@@ -365,9 +377,9 @@ ACTS: dict[str, tuple[Prepare, Act]] = {
         lambda on: on.taken(),
         lambda on, it: glass.find(it, glass.Finding.CONFIRMED, actor=on.by("erin")),
     ),
-    "tenancy.role_asking.give_role": (lambda on: on.policy_on_roles(), lambda on, _: on.role_ask()),
+    "tenancy.role_asking.give_role": (lambda on: on.policy_on("role"), lambda on, _: on.role_ask()),
     "tenancy.role_asking.give_decided": (
-        lambda on: (on.policy_on_roles(), on.role_ask())[1],
+        lambda on: (on.policy_on("role"), on.role_ask())[1],
         lambda on, it: role_asking.give_decided(it, actor=on.by("bob")),
     ),
     "tenancy.services.create_organization": (
@@ -472,6 +484,8 @@ EXEMPT: dict[str, str] = {
             *("tenancy.asking_more.lenders_for", "tenancy.asking_more.check_end", "tenancy.asking_more.title_of"),
             *("tenancy.asking_more.quota_asks_of", "tenancy.asking_more.running_at", "tenancy.glass.roles_to_take"),
             *("tenancy.glass.place_to_take", "tenancy.glass.place_named", "tenancy.glass.taken_visible_to"),
+            *("provisioning.services.check_operation", "provisioning.services.is_wanted"),
+            *("provisioning.operating.check_still_hers", "provisioning.operating.waiting_on"),
             *("tenancy.role_asking.waiting_at", "tenancy.role_asking.check_still_hers"),
             *("tenancy.glass.reviews_of", "tenancy.services.clean_name", "tenancy.services.slug_of"),
             *("tenancy.services.manages", "tenancy.services.check_open", "tenancy.services.check_grant"),

@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from portal.approvals.models import Approval
+from portal.approvals.services import publish_policy
 from portal.core import clock, parcels
 from portal.events.models import Event
 from portal.orders.models import Order
@@ -358,3 +360,16 @@ def test_who_answers_for_it_hands_it_over_on_its_page(market, signed_in, server)
     server.refresh_from_db()
     assert server.requester.username == "dave"
     assert signed_in("mallory").post(url(server, "owner"), {"to": "mallory"}).status_code == 404
+
+
+def test_an_operation_that_a_policy_asks_about_is_shown_as_waiting(market, server, signed_in):
+    rule = {"subject_kind": "operation", "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
+    publish_policy(market.world.nordwind, "Stops", actor=market.world.actor("erin"), **rule)
+    answer = signed_in("alice").post(url(server, "operate"), {"verb": "stop"}, follow=True)
+    approval = Approval.objects.get(subject_kind="operation")
+    assert "it waits, and is done once it is approved" in text(answer)
+    assert "Waits for a decision" in text(answer)
+    assert f'href="/inbox/{approval.pk}/"' in text(answer)
+    server.refresh_from_db()
+    assert server.desired == "running"
+    assert url(server) in text(signed_in("bob").get(f"/inbox/{approval.pk}/"))
