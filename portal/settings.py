@@ -286,6 +286,7 @@ PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.tenancy.kinds.QuotaKind",
     "portal.tenancy.kinds.BreakGlassKind",
     "portal.tenancy.kinds.RoleKind",
+    "portal.tenancy.share_kinds.ShareKind",
     "portal.clouds.kinds.ConnectionKind",
     "portal.provisioning.kinds.OperationKind",
     "portal.orders.kinds.OrderKind",

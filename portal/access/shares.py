@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
@@ -30,6 +31,23 @@ def kind_of(table: Any) -> str:
     """The word for what a table shares."""
     kind: str = _shared(table).kind()
     return kind
+
+
+def thing_shared(kind: str, pk: Any) -> Any:
+    """What can be shared, by its kind and id; None where it is gone."""
+    model: Any = next((_shared(table) for table in tables() if kind_of(table) == kind), None)
+    return model.objects.filter(pk=pk).first() if model else None
+
+
+def place_of(thing: Any) -> Scope:
+    """The scope that what can be shared is, or lives in."""
+    found: Scope = thing if isinstance(thing, Scope) else Scope.objects.get(pk=UUID(str(thing.scope_path).rsplit(".", 1)[-1]))
+    return found
+
+
+def offered_anywhere() -> list[str]:
+    """The permissions that may be shared of anything."""
+    return sorted({name for table in tables() for name in table.offered})
 
 
 def shares_of(thing: Any) -> QuerySet[Any]:

@@ -14,9 +14,13 @@ from portal.api.auth import actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import PersonSerializer, Shape
+from portal.approvals.queries import approval_of
 from portal.identity.people import person_named
 from portal.provisioning.queries import resource_visible_to
 from portal.tenancy import sharing
+from portal.tenancy.governed_shares import SHARE
+from portal.tenancy.models import ShareAsk
+from portal.tenancy.share_asking import share_or_ask
 from portal.users.actor import Actor
 
 
@@ -51,7 +55,10 @@ class Shares(View):
     def share(self, request: Request, pk: uuid.UUID) -> Response:
         actor = actor_of(request)
         found, sent = self.found(actor, pk), read(NewShareSerializer, request)
-        made = sharing.share(found, person_named(sent["person"]), sent["permission"], expires=sent["expires"], actor=actor)
+        made = share_or_ask(found, person_named(sent["person"]), sent["permission"], expires=sent["expires"], actor=actor)
+        if isinstance(made, ShareAsk):
+            approval = approval_of(SHARE, made.pk)
+            return Response({"state": made.state, "approval": str(approval.pk) if approval else None}, status=202)
         return shown(ShareSerializer, made, request, status=201, at=f"{request.path}{made.pk}/")
 
     def end(self, request: Request, pk: uuid.UUID, share_pk: int) -> Response:
@@ -76,7 +83,9 @@ class ScopeShares(Shares):
     @says("scope_shares_create", takes=NewShareSerializer, gives=ShareSerializer, status=201, keyed=True)
     @idempotent()
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        """Let one person do one thing there and below. Shared again, the end is moved."""
+        """Let one person do one thing there and below. Shared again, the end is moved. 202 with the approval's id where a
+        policy asks for a decision: it is shared once that is approved.
+        """
         return self.share(request, pk)
 
 
@@ -100,7 +109,9 @@ class ResourceShares(Shares):
     @says("resource_shares_create", takes=NewShareSerializer, gives=ShareSerializer, status=201, keyed=True)
     @idempotent()
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        """Let one person do one thing with it. Shared again, the end is moved."""
+        """Let one person do one thing with it. Shared again, the end is moved. 202 with the approval's id where a policy asks
+        for a decision: it is shared once that is approved.
+        """
         return self.share(request, pk)
 
 

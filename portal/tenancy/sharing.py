@@ -10,10 +10,12 @@ from django.utils.translation import gettext as _
 from portal.access.guard import holds, require
 from portal.access.models import Scope, Share
 from portal.access.shares import MOST_SHARES, count_for, table_of
+from portal.approvals.models import Approval
 from portal.core import clock
 from portal.core.errors import Forbidden, Invalid, Refused
 from portal.events.services import record
 from portal.notices.services import notify
+from portal.tenancy.governed_shares import waits_for_decision
 from portal.tenancy.services import check_open
 from portal.users.actor import Actor
 from portal.users.models import User
@@ -22,11 +24,31 @@ LONGEST = timedelta(days=366)
 
 
 @transaction.atomic
-def share(thing: Any, user: User, permission: str, *, expires: datetime, actor: Actor) -> Share:
+def share(
+    thing: Any, user: User, permission: str, *, expires: datetime, actor: Actor, approval: Approval | None = None
+) -> Share:
     """Shared again, its end is moved. Nobody shares what she does not hold, nor with herself.
 
-    Raises Invalid, Forbidden, Conflict where the place is closed, or Refused where she holds as much as one person may.
+    Raises Invalid, Forbidden, Conflict where the place is closed, or Refused where she holds as much as one person may or
+    where a policy asks for a decision first (`share_asking.share_or_ask` asks for it). The system is not asked: it shares
+    what the `approval` decided, in the name of who asked.
     """
+    found = check_share(thing, user, permission, expires=expires, actor=actor)
+    if waits_for_decision(thing, user, permission, expires, actor):
+        raise Refused(_("A policy asks for a decision on this share. Share it on its page; it waits there."))
+    table = table_of(thing)
+    values: dict[str, Any] = {"expires": expires, "granted_by": approval.requester if approval else actor.user}
+    values["approval"] = str(approval.pk) if approval else ""
+    made: Share
+    made, _made = table.objects.update_or_create(user=user, permission=found, content_object=thing, defaults=values)
+    said = {"to": user.pk, "permission": permission, "expires": expires}
+    record("tenancy.share", thing, actor=actor, cause=approval or "", **said)
+    notify([user], "scope_shared", target=thing, actor=actor, date=expires.date())
+    return made
+
+
+def check_share(thing: Any, user: User, permission: str, *, expires: datetime, actor: Actor) -> Permission:
+    """Raise where this is not hers to share, or not so; the row of who gets it is locked."""
     require(actor, "share_resource", thing)
     if isinstance(thing, Scope):
         check_open(thing)
@@ -38,18 +60,12 @@ def share(thing: Any, user: User, permission: str, *, expires: datetime, actor: 
     now = clock.now()
     if not now < expires <= now + LONGEST:
         raise Invalid(_("A share ends within a year."), fields={"expires": [_("Choose a day within a year from now.")]})
-    table = table_of(thing)
     User.objects.select_for_update(no_key=True).get(pk=user.pk)  # two shares at once are counted one after the other
-    held = table.objects.filter(user=user, permission=found, content_object=thing, expires__gt=now)
+    held = table_of(thing).objects.filter(user=user, permission=found, content_object=thing, expires__gt=now)
     if not held.exists() and count_for(user) >= MOST_SHARES:
         said = _("%(person)s holds %(most)s shares already, the most one person may. Give a role instead.")
         raise Refused(said % {"person": user, "most": MOST_SHARES})
-    values = {"expires": expires, "granted_by": actor.user}
-    made: Share
-    made, _made = table.objects.update_or_create(user=user, permission=found, content_object=thing, defaults=values)
-    record("tenancy.share", thing, actor=actor, to=user.pk, permission=permission, expires=expires)
-    notify([user], "scope_shared", target=thing, actor=actor, date=expires.date())
-    return made
+    return found
 
 
 @transaction.atomic

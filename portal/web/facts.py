@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.models import DataClass, Environment
+from portal.access.permissions import PERMISSIONS
 from portal.clouds.labels import RUNGS
 from portal.clouds.schemas import CAPABILITIES
 from portal.core.schema import properties
@@ -55,12 +56,16 @@ LABELS: dict[str, Any] = {
     "resource": gettext_lazy("Resource"),
     "role": gettext_lazy("Role"),
     "rung": gettext_lazy("What Concord may do"),
+    "permission": gettext_lazy("May"),
+    "shared": gettext_lazy("What is shared"),
     "target": gettext_lazy("What it opens"),
     "until": gettext_lazy("Until"),
+    "with": gettext_lazy("With whom"),
 }
 WORDS: dict[str, Mapping[str, Any]] = {
     "action": dict(OPERATIONS),
     "dimension": DIMENSIONS,
+    "permission": PERMISSIONS,
     "project_data_class": dict(DataClass.choices),
     "project_environment": dict(Environment.choices),
     "rung": RUNGS,
@@ -69,6 +74,7 @@ DAYS = ("ends", "until")
 SAID = ("name", "region")
 ASIDE = (
     "currency",
+    "shared_kind",
     "items",
     "actions",
     "offerings",

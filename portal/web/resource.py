@@ -24,7 +24,7 @@ from portal.orders.models import Action
 from portal.orders.queries import end_of, made_by_item
 from portal.orders.services import place_order
 from portal.provisioning import operating, services
-from portal.provisioning.forms import ResourceShareForm
+from portal.provisioning.forms import MAY, ResourceShareForm
 from portal.provisioning.models import OperationAsk, Resource
 from portal.provisioning.queries import (
     has_secret_for,
@@ -35,11 +35,13 @@ from portal.provisioning.queries import (
 from portal.tenancy import owning, sharing
 from portal.tenancy.forms import HandOverForm
 from portal.tenancy.owning import may_hand_over
+from portal.tenancy.share_asking import share_or_ask, waiting_of
 from portal.users.actor import Actor
 from portal.web import resource_facts, resource_story
 from portal.web.live import look_again, privileged
 from portal.web.orderpage import again_url as order_again_url
 from portal.web.refusals import refuse
+from portal.web.shares import tell
 from portal.web.shell import url_of
 
 Act = Callable[[Resource, Actor], Any]
@@ -137,11 +139,11 @@ def share(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return show(request, found, form=form, status=422)
     given = form.cleaned_data
     try:
-        sharing.share(found, given["user"], given["permission"], expires=given["expires"], actor=request.actor)
+        made = share_or_ask(found, given["user"], given["permission"], expires=given["expires"], actor=request.actor)
     except PortalError as error:
         refuse(form, error)
         return show(request, found, form=form, status=422)
-    messages.success(request, _("Shared with %(person)s.") % {"person": given["user"]})
+    tell(request, made)
     return redirect(f"{found_url(found)}#shares")
 
 
@@ -203,10 +205,16 @@ def show(
         "secret": secret,
         "is_secret_gone": is_secret_gone,
         "shares": shares_of(found) if may_share else [],
+        "waiting_shares": waiting_shares(request.actor, found) if may_share else [],
         "form": form or (ResourceShareForm(request.actor, found) if may_share else None),
         "owner_form": owner_form or (HandOverForm(auto_id="owner-%s") if may_hand_over(request.actor, found) else None),
     }
     return render(request, PAGE, context, status=status)
+
+
+def waiting_shares(actor: Actor, found: Resource) -> list[tuple[Any, Any, Any]]:
+    """The shares of it that wait for a decision: each with what it gives, in words, and its approval where she may see that."""
+    return [(ask, MAY[ask.permission], approval) for ask, approval in waiting_of(found, actor=actor)]
 
 
 def living(actor: Actor, found: Resource) -> dict[str, Any]:

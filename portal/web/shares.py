@@ -16,11 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access.guard import require
 from portal.access.models import Scope, ScopeState
+from portal.access.permissions import PERMISSIONS
 from portal.access.queries import scope_for
 from portal.access.shares import MOST_SHARES, holders_within, key_of, keys_within, loaded, share_keyed
 from portal.core.errors import PortalError
 from portal.identity.imports_csv import write
 from portal.tenancy import sharing
+from portal.tenancy.models import ShareAsk
+from portal.tenancy.share_asking import share_or_ask, waiting_within
 from portal.tenancy.share_forms import ShareForm, SharesForm
 from portal.web.bars import Bar, bar
 from portal.web.downloads import csv_file
@@ -53,11 +56,11 @@ def shares(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if form.is_valid():
         given = form.cleaned_data
         try:
-            sharing.share(found, given["user"], given["permission"], expires=given["expires"], actor=request.actor)
+            made = share_or_ask(found, given["user"], given["permission"], expires=given["expires"], actor=request.actor)
         except PortalError as error:
             refuse(form, error)
         else:
-            messages.success(request, _("Shared with %(person)s.") % {"person": given["user"]})
+            tell(request, made)
             return redirect("scope-shares", pk)
     return show(request, found, form, status=422)
 
@@ -84,6 +87,14 @@ def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return csv_file(f"shares-{found.slug}.csv", write(COLUMNS, cells(found)))
 
 
+def tell(request: HttpRequest, made: Any) -> None:
+    """Say that it is shared, or that it waits."""
+    if isinstance(made, ShareAsk):
+        messages.info(request, _("A policy asks for a decision on this share: it waits, and is given once it is approved."))
+    else:
+        messages.success(request, _("Shared with %(person)s.") % {"person": made.user})
+
+
 def place(request: HttpRequest, pk: uuid.UUID) -> Scope:
     """The scope, where she may share in it."""
     found = scope_for(request.actor, pk)
@@ -95,6 +106,7 @@ def show(request: HttpRequest, found: Scope, form: ShareForm, *, status: int = 2
     chosen = SharesForm(request.GET)
     given = chosen.cleaned_data if chosen.is_valid() else {}
     page = Paginator(keys_within(found, **given), ROWS).get_page(page_number(request))
+    waiting = waiting_within(found, actor=request.actor)
     context = {
         "scope": found,
         "page": page,
@@ -102,6 +114,7 @@ def show(request: HttpRequest, found: Scope, form: ShareForm, *, status: int = 2
         "filter": {"form": chosen},
         "holders": holders(found),
         "form": form if found.state == ScopeState.ACTIVE else None,
+        "waiting_shares": [(ask, PERMISSIONS[ask.permission], approval) for ask, approval in waiting],
         "is_empty": not page.paginator.count and not request.GET,
     }
     return render(request, "access/shares.html", context, status=status)

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from portal.access.models import ScopeShare
+from portal.approvals.models import Approval
+from portal.approvals.services import publish_policy
 from portal.core import clock
 
 
@@ -57,3 +59,13 @@ def test_an_owner_is_named(caller, world):
     world.web.refresh_from_db()
     assert world.web.owner == world.bob
     assert caller("erin").send("put", f"scopes/{world.web.pk}/owner/", {"owner": "mallory"}).status_code == 400
+
+
+def test_a_share_that_a_policy_asks_about_waits_and_the_answer_names_the_decision(caller, world, sent):
+    rule = {"subject_kind": "share", "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
+    publish_policy(world.nordwind, "Shares", actor=world.actor("erin"), **rule)
+    for _time in range(2):
+        answer = caller("erin").send("post", f"scopes/{world.web.pk}/shares/", sent)
+        waiting = Approval.objects.get(subject_kind="share")
+        assert (answer.status_code, answer.json()) == (202, {"state": "waiting", "approval": str(waiting.pk)})
+    assert not ScopeShare.objects.exists()

@@ -35,7 +35,7 @@ from portal.pricing import services as pricing
 from portal.provisioning import operating
 from portal.provisioning import services as provisioning
 from portal.provisioning.models import Resource, ResourceState
-from portal.tenancy import asking, asking_more, glass, role_asking, sharing
+from portal.tenancy import asking, asking_more, glass, role_asking, share_asking, sharing
 from portal.tenancy import services as tenancy
 from portal.users.actor import Actor
 from tests.cast import PASSWORD
@@ -66,6 +66,7 @@ SERVICES = (
     "portal.tenancy.glass",
     "portal.tenancy.role_asking",
     "portal.tenancy.services",
+    "portal.tenancy.share_asking",
     "portal.tenancy.sharing",
 )
 
@@ -149,6 +150,11 @@ class Stage:
 
     def told(self) -> Any:
         return audit.subscribe(self.world.web, "siem", "http://127.0.0.1:9/hook", actor=self.by("erin"))[0]
+
+    def share_ask(self) -> Any:
+        self.policy_on("share")
+        until = clock.now() + WEEK
+        return share_asking.share_or_ask(self.world.web, self.world.bob, "view_cost", expires=until, actor=self.by("erin"))
 
     def share(self) -> Any:
         return sharing.share(self.world.web, self.world.bob, "view_cost", expires=clock.now() + WEEK, actor=self.by("erin"))
@@ -416,6 +422,11 @@ ACTS: dict[str, tuple[Prepare, Act]] = {
         nothing,
         lambda on, _: tenancy.set_quota(on.world.web, "servers", 3, actor=on.by("erin")),
     ),
+    "tenancy.share_asking.share_or_ask": (nothing, lambda on, _: on.share_ask()),
+    "tenancy.share_asking.share_decided": (
+        lambda on: on.share_ask(),
+        lambda on, it: share_asking.share_decided(it, actor=on.by("carol")),
+    ),
     "tenancy.sharing.share": (nothing, lambda on, _: on.share()),
     "tenancy.sharing.end_share": (
         lambda on: on.share(),
@@ -490,6 +501,8 @@ EXEMPT: dict[str, str] = {
             *("tenancy.glass.reviews_of", "tenancy.services.clean_name", "tenancy.services.slug_of"),
             *("tenancy.services.manages", "tenancy.services.check_open", "tenancy.services.check_grant"),
             *("tenancy.services.check_role", "tenancy.services.others_admin", "tenancy.sharing.may_share"),
+            *("tenancy.sharing.check_share", "tenancy.share_asking.check_still_hers", "tenancy.share_asking.thing_of"),
+            *("tenancy.share_asking.waiting_within", "tenancy.share_asking.waiting_of"),
         ),
         READS,
     ),

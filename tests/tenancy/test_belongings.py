@@ -99,6 +99,8 @@ KEYS_TO_PEOPLE = {
     "tenancy.QuotaAsk.asked_by": "history",
     "tenancy.RoleAsk.user": "history",
     "tenancy.RoleAsk.asked_by": "history",
+    "tenancy.ShareAsk.user": "history",
+    "tenancy.ShareAsk.asked_by": "history",
     "tenancy.Review.started_by": "history",
     "tenancy.ReviewItem.user": "history",
     "tenancy.ReviewItem.decided_by": "history",

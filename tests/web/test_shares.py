@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from portal.access.models import ScopeShare
+from portal.approvals.models import Approval
+from portal.approvals.services import publish_policy
 from portal.core import clock
 from portal.tenancy import sharing
 from portal.tenancy.services import close_scope
@@ -129,3 +131,22 @@ def test_a_hundred_are_read_in_few_queries(world, signed_in, in_few_queries):
     page = text(in_few_queries(signed_in("erin"), url(world.web), most=14))  # one for each kind of what is shared
     assert page.count("End the share of") == 50
     assert "page=2" in page
+
+
+def test_a_share_that_a_policy_asks_about_is_shown_as_waiting(market, signed_in):
+    world, server = market.world, market.active()
+    rule = {"subject_kind": "share", "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
+    publish_policy(world.nordwind, "Shares", actor=world.actor("erin"), **rule)
+    erin = signed_in("erin")
+    for address, back in ((url(world.web), url(world.web)), (f"/resources/{server.pk}/share/", f"/resources/{server.pk}/")):
+        page = text(erin.post(address, sent(), follow=True))
+        assert "it waits, and is given once it is approved" in page
+        assert "Waits for a decision" in page
+        approval = Approval.objects.filter(subject_kind="share").latest("created_at")
+        assert f'href="/inbox/{approval.pk}/"' in page
+        decided = text(signed_in("bob").get(f"/inbox/{approval.pk}/"))
+        assert "See resources" in decided
+        assert "Mallory Test" in decided
+        assert "Waits for a decision" in text(erin.get(back))
+    assert f'href="/resources/{server.pk}/"' in decided
+    assert not ScopeShare.objects.exists()

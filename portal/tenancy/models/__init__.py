@@ -7,6 +7,7 @@ from portal.tenancy.models.quotas import Hold, Quota, QuotaAsk
 from portal.tenancy.models.reviews import Review, ReviewItem, Verdict
 from portal.tenancy.models.role_asks import RoleAsk
 from portal.tenancy.models.rules import HouseRule
+from portal.tenancy.models.share_asks import ShareAsk
 from portal.tenancy.models.terms import Acceptance, Terms
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Review",
     "ReviewItem",
     "RoleAsk",
+    "ShareAsk",
     "Terms",
     "Verdict",
     "standing",
