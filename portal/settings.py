@@ -288,6 +288,7 @@ PORTAL_APPROVAL_KINDS: list[str] = [
     "portal.tenancy.kinds.RoleKind",
     "portal.tenancy.share_kinds.ShareKind",
     "portal.clouds.kinds.ConnectionKind",
+    "portal.catalogue.kinds.OfferingKind",
     "portal.provisioning.kinds.OperationKind",
     "portal.orders.kinds.OrderKind",
     "portal.leases.kinds.LeaseKind",

@@ -12,8 +12,9 @@ from django.core.management import call_command
 
 from portal.approvals.models import Approval
 from portal.approvals.services import vote
+from portal.catalogue.drafts import ComponentDraft, OfferingDraft, PlanDraft
 from portal.catalogue.models import Plan
-from portal.catalogue.services import ComponentDraft, OfferingDraft, PlanDraft, publish_offering
+from portal.catalogue.services import publish_offering
 from portal.clouds.models import Choice, Connection, ConnectionState, Health, Provider
 from portal.core import clock
 from portal.orders import services as orders

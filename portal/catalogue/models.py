@@ -9,6 +9,8 @@ from portal.access.managers import AccessManager
 from portal.access.models import Scope
 from portal.core.errors import Conflict
 from portal.core.models import Base
+from portal.tenancy.models import AskState
+from portal.users.models import User
 
 
 class OfferingState(models.TextChoices):
@@ -133,3 +135,32 @@ class Component(Published):
     @property
     def constant(self) -> Decimal:
         return Decimal(str(self.quantity.get("const", 1)))
+
+
+class OfferingAsk(Base):
+    """An offering as it is to be published; it is as soon as it is decided on. `draft` is what `drafts.kept` keeps."""
+
+    scope = models.ForeignKey(Scope, models.CASCADE, related_name="offering_asks")
+    slug = models.SlugField(max_length=120)
+    name = models.CharField(max_length=120)
+    draft: Any = models.JSONField()
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="offerings_asked")
+    state = models.CharField(max_length=10, choices=AskState.choices, default=AskState.WAITING)
+
+    objects = AccessManager()
+    scope_lookup = "scope"
+    view_permission = "manage_offerings"
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["scope", "slug"], condition=models.Q(state="waiting"), name="one_waiting_ask_per_offering"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def scope_path(self) -> str:
+        return str(self.scope.path)

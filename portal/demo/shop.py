@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from portal.access.models import Scope
-from portal.catalogue.services import ComponentDraft, OfferingDraft, PlanDraft, publish_offering
+from portal.catalogue.drafts import ComponentDraft, OfferingDraft, PlanDraft
+from portal.catalogue.services import publish_offering
 from portal.core import clock
 from portal.pricing.services import open_price_book, set_price
 from portal.users.actor import Actor

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.access.models import DataClass, Environment
 from portal.access.permissions import PERMISSIONS
-from portal.clouds.labels import RUNGS
+from portal.clouds.labels import KINDS, RUNGS
 from portal.clouds.schemas import CAPABILITIES
 from portal.core.schema import properties
 from portal.provisioning.kinds import OPERATIONS
@@ -24,6 +24,8 @@ LABELS: dict[str, Any] = {
     "budget_more": gettext_lazy("So much more a month"),
     "budget_to": gettext_lazy("New budget"),
     "beneficiary": gettext_lazy("For whom"),
+    "capability": gettext_lazy("Kind of service"),
+    "charged": gettext_lazy("What is charged"),
     "connection": gettext_lazy("Connection"),
     "cost_centre": gettext_lazy("Cost centre"),
     "cost_per_hour": gettext_lazy("Cost an hour"),
@@ -36,6 +38,7 @@ LABELS: dict[str, Any] = {
     "hours": gettext_lazy("Hours"),
     "items": gettext_lazy("What"),
     "lender": gettext_lazy("Lent by"),
+    "is_new": gettext_lazy("Its first version"),
     "limit_from": gettext_lazy("Limit now"),
     "limit_to": gettext_lazy("New limit"),
     "minutes": gettext_lazy("Minutes"),
@@ -45,6 +48,7 @@ LABELS: dict[str, Any] = {
     "offering": gettext_lazy("Service"),
     "place": gettext_lazy("For"),
     "plan": gettext_lazy("Plan"),
+    "plans": gettext_lazy("Plans"),
     "project": gettext_lazy("Project"),
     "project_data_class": gettext_lazy("Data class"),
     "project_environment": gettext_lazy("Environment"),
@@ -52,6 +56,7 @@ LABELS: dict[str, Any] = {
     "purpose": gettext_lazy("What for"),
     "reason": gettext_lazy("Why"),
     "region": gettext_lazy("Region"),
+    "narrowed": gettext_lazy("What the form takes"),
     "regions": gettext_lazy("Regions"),
     "resource": gettext_lazy("Resource"),
     "role": gettext_lazy("Role"),
@@ -64,6 +69,7 @@ LABELS: dict[str, Any] = {
 }
 WORDS: dict[str, Mapping[str, Any]] = {
     "action": dict(OPERATIONS),
+    "capability": KINDS,
     "dimension": DIMENSIONS,
     "permission": PERMISSIONS,
     "project_data_class": dict(DataClass.choices),

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from portal.catalogue.drafts import ComponentDraft, PlanDraft
 from portal.catalogue.models import Offering
 from portal.catalogue.queries import current_version, offering_visible_to, offerings_visible_to, quotas_of
 from portal.catalogue.schemas import full_spec
-from portal.catalogue.services import ComponentDraft, PlanDraft, publish_offering, withdraw_offering
+from portal.catalogue.services import publish_offering, withdraw_offering
 from portal.core.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.events.models import Event
 from tests.metering.shop import SERVER

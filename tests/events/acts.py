@@ -17,6 +17,8 @@ from portal.approvals import services as approvals
 from portal.approvals.models import Approval
 from portal.audit import services as audit
 from portal.audit.models import Delivery
+
+from portal.catalogue import publishing
 from portal.catalogue import services as catalogue
 from portal.clouds import services as clouds
 from portal.core import clock, parcels
@@ -48,6 +50,8 @@ HOUR = timedelta(hours=1)
 SERVICES = (
     "portal.approvals.services",
     "portal.audit.services",
+
+    "portal.catalogue.publishing",
     "portal.catalogue.services",
     "portal.clouds.services",
     "portal.events.services",
@@ -134,6 +138,10 @@ class Stage:
     def policy_on(self, kind: str) -> Any:
         rule = {"subject_kind": kind, "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
         return approvals.publish_policy(self.world.nordwind, kind, **rule, actor=self.by("erin"))
+
+    def offering_ask(self) -> Any:
+        self.policy_on("offering")
+        return publishing.publish_or_ask(self.world.nordwind, SERVER, actor=self.by("dave"))
 
     def operation_ask(self) -> Any:
         server = self.stopped()
@@ -229,6 +237,11 @@ ACTS: dict[str, tuple[Prepare, Act]] = {
     "approvals.services.retire_policy": (
         lambda on: on.policy(),
         lambda on, it: approvals.retire_policy(it, actor=on.by("erin")),
+    ),
+    "catalogue.publishing.publish_or_ask": (nothing, lambda on, _: on.offering_ask()),
+    "catalogue.publishing.publish_decided": (
+        lambda on: on.offering_ask(),
+        lambda on, it: publishing.publish_decided(it, actor=on.by("bob")),
     ),
     "catalogue.services.publish_offering": (
         nothing,
@@ -495,6 +508,7 @@ EXEMPT: dict[str, str] = {
             *("tenancy.asking_more.lenders_for", "tenancy.asking_more.check_end", "tenancy.asking_more.title_of"),
             *("tenancy.asking_more.quota_asks_of", "tenancy.asking_more.running_at", "tenancy.glass.roles_to_take"),
             *("tenancy.glass.place_to_take", "tenancy.glass.place_named", "tenancy.glass.taken_visible_to"),
+            *("catalogue.services.check_draft", "catalogue.publishing.check_still_hers"),
             *("provisioning.services.check_operation", "provisioning.services.is_wanted"),
             *("provisioning.operating.check_still_hers", "provisioning.operating.waiting_on"),
             *("tenancy.role_asking.waiting_at", "tenancy.role_asking.check_still_hers"),

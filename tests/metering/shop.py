@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from portal.access.models import Scope
+from portal.catalogue.drafts import ComponentDraft, OfferingDraft, PlanDraft
 from portal.catalogue.models import Component, OfferingVersion, Plan
-from portal.catalogue.services import ComponentDraft, OfferingDraft, PlanDraft, publish_offering
+from portal.catalogue.services import publish_offering
 from portal.core import clock
 from portal.pricing.models import PriceBook
 from portal.pricing.services import open_price_book, set_price

@@ -25,6 +25,7 @@ from tests.cast import give, person
 KEYS_TO_PEOPLE = {
     "users.User.owner": "account",
     "access.Scope.owner": "scope",
+    "catalogue.OfferingAsk.asked_by": "history",
     "provisioning.OperationAsk.asked_by": "history",
     "provisioning.Resource.requester": "resource",
     "orders.Order.requester": "order",

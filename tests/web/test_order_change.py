@@ -7,8 +7,9 @@ import pytest
 
 from portal.approvals.models import Approval
 from portal.approvals.services import vote
+from portal.catalogue.drafts import PlanDraft
 from portal.catalogue.models import Offering
-from portal.catalogue.services import PlanDraft, publish_offering
+from portal.catalogue.services import publish_offering
 from portal.core import clock
 from portal.notices.models import Notice
 from portal.orders.models import Order, OrderDraft, Revision
