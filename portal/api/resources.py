@@ -64,7 +64,8 @@ class OperatedSerializer(ResourceDetailSerializer):
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
     def get_approval(self, _resource: Any) -> str | None:
-        return self.context["approval"]
+        approval: str | None = self.context["approval"]
+        return approval
 
 
 class StepSerializer(Shape[Any]):

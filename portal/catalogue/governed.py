@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.access.models import Scope
+from portal.approvals.facts import canonical
 from portal.approvals.previews import is_asked_about
 from portal.catalogue.drafts import OfferingDraft
 from portal.catalogue.models import Offering
@@ -21,7 +22,7 @@ def offering_facts(organization: Scope, draft: OfferingDraft) -> dict[str, Any]:
         "is_new": not Offering.objects.filter(scope=organization, slug=draft.key).exists(),
         "plans": [_said(plan.name, {**plan.spec, **plan.quotas}) for plan in draft.plans],
         "charged": [f"{part.name} ({part.unit})" for part in draft.components],
-        "narrowed": [_said(name, rules) for name, rules in properties(draft.narrowing).items()],
+        "narrowed": [_said(name, rules) for name, rules in sorted(properties(draft.narrowing).items())],
     }
 
 
@@ -37,6 +38,7 @@ def waits_for_decision(organization: Scope, draft: OfferingDraft, actor: Actor) 
 
 
 def _said(name: str, values: Mapping[str, Any]) -> str:
-    """ "Small (size t3.small, servers 1)"."""
-    said = ", ".join(f"{key.removeprefix('x-')} {value}" for key, value in values.items())
+    """ "Small (servers 1, size t3.small)": in one order, for a draft that was kept has lost its own."""
+    parts = [(key.removeprefix("x-"), value if isinstance(value, str) else canonical(value)) for key, value in values.items()]
+    said = ", ".join(f"{key} {value}" for key, value in sorted(parts))
     return f"{name} ({said})" if said else name

@@ -15,14 +15,13 @@ SHARE = "share"
 DAY = timedelta(days=1)
 
 
-def share_facts(kind: str, label: str, place: Scope, user: User, permission: str, expires: datetime) -> dict[str, Any]:
-    """What is decided on: who may do what with what, where, until when."""
+def share_facts(kind: str, label: str, user: User, permission: str, expires: datetime) -> dict[str, Any]:
+    """What is decided on: who may do what with what, until when."""
     return {
         "with": str(user),
         "permission": permission,
         "shared": label,
         "shared_kind": kind,
-        "place": place.name,
         "until": expires.date(),
     }
 
@@ -42,5 +41,5 @@ def is_inside(user: User, place: Scope) -> bool:
 def waits_for_decision(thing: Any, user: User, permission: str, expires: datetime, actor: Actor) -> bool:
     """Whether a policy asks for a decision before this is shared."""
     place = place_of(thing)
-    facts = share_facts(thing.kind(), thing.label[:200], place, user, permission, expires)
+    facts = share_facts(thing.kind(), thing.label[:200], user, permission, expires)
     return is_asked_about(SHARE, facts, share_context(place, user, expires), place, actor=actor)

@@ -48,7 +48,7 @@ class ShareKind(Kind):
 
     def facts(self, subject: ShareAsk) -> dict[str, Any]:
         what = (subject.thing_kind, subject.thing_label)
-        return governed_shares.share_facts(*what, subject.scope, subject.user, subject.permission, subject.expires)
+        return governed_shares.share_facts(*what, subject.user, subject.permission, subject.expires)
 
     def context(self, subject: ShareAsk) -> dict[str, Any]:
         return governed_shares.share_context(subject.scope, subject.user, subject.expires)

@@ -22,7 +22,7 @@ ASKED: dict[str, tuple[Any, str]] = {
     "provisioning.ask_start": (gettext_lazy("Start was asked for"), "bolt"),
     "provisioning.ask_stop": (gettext_lazy("Stop was asked for"), "player-stop"),
     "provisioning.ask_restart": (gettext_lazy("Restart was asked for"), "rotate-clockwise"),
-    "provisioning.ask_operation": (gettext_lazy("An operation was asked for that waits for a decision"), "clock"),
+    "provisioning.ask_operation": (gettext_lazy("A decision on an operation was asked for"), "clock"),
     "provisioning.ask_rotate": (gettext_lazy("A new connection string was asked for"), "key"),
     "provisioning.retry": (gettext_lazy("Tried again"), "refresh"),
     "provisioning.take_secret": (gettext_lazy("The connection string was read"), "key"),

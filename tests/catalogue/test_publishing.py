@@ -69,6 +69,15 @@ def test_the_next_version_waits_and_the_one_before_is_offered_meanwhile(world, f
     assert ask.state == "done"
 
 
+def test_the_card_stays_as_it_was_shown_though_a_kept_draft_loses_its_order(governed):
+    narrowing = {"properties": {"disk_gib": {"minimum": 8, "default": 20}, "encrypted": {"x-hidden": False}}}
+    plans = [PlanDraft("small", "Small", spec={"size": "t3.small"}, quotas={"servers": 1, "cores": 2})]
+    publish(governed, replace(SERVER, narrowing=narrowing, plans=plans))
+    approval = Approval.objects.get()
+    assert card(approval, actor=governed.actor("bob")).hash == approval.card_hash
+    assert approval.facts["plans"] == ["Small (cores 2, servers 1, size t3.small)"]
+
+
 def test_a_first_version_waits_and_is_seen_by_nobody(governed):
     publish(governed, SERVER)
     assert not Offering.objects.exists()

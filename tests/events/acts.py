@@ -162,7 +162,7 @@ class Stage:
     def share_ask(self) -> Any:
         self.policy_on("share")
         until = clock.now() + WEEK
-        return share_asking.share_or_ask(self.world.web, self.world.bob, "view_cost", expires=until, actor=self.by("erin"))
+        return share_asking.share_or_ask(self.world.web, self.world.carol, "view_cost", expires=until, actor=self.by("erin"))
 
     def share(self) -> Any:
         return sharing.share(self.world.web, self.world.bob, "view_cost", expires=clock.now() + WEEK, actor=self.by("erin"))
@@ -438,7 +438,7 @@ ACTS: dict[str, tuple[Prepare, Act]] = {
     "tenancy.share_asking.share_or_ask": (nothing, lambda on, _: on.share_ask()),
     "tenancy.share_asking.share_decided": (
         lambda on: on.share_ask(),
-        lambda on, it: share_asking.share_decided(it, actor=on.by("carol")),
+        lambda on, it: share_asking.share_decided(it, actor=on.by("bob")),
     ),
     "tenancy.sharing.share": (nothing, lambda on, _: on.share()),
     "tenancy.sharing.end_share": (

@@ -153,7 +153,7 @@ def test_what_was_found_is_for_who_may_see_the_connection_and_only_to_look_at(ma
 
 @pytest.mark.parametrize("name", CAST)
 def test_the_page_shows_what_it_is_and_the_acts_she_may_do(market, signed_in, in_few_queries, server, name):
-    page = text(in_few_queries(signed_in(name), url(server), most=24))
+    page = text(in_few_queries(signed_in(name), url(server), most=25))
     for words in ("web-1", "Active", "198.51.100.24", "Linux server", "t3.small", "aws-main", "Alice Test"):
         assert words in page
     assert ("/operate/" in page) == (name in ("alice", "dave"))

@@ -137,9 +137,8 @@ def test_a_share_that_a_policy_asks_about_is_shown_as_waiting(market, signed_in)
     world, server = market.world, market.active()
     rule = {"subject_kind": "share", "conditions": [], "stages": [{"who": {"pick": "role", "role": "approver"}}]}
     publish_policy(world.nordwind, "Shares", actor=world.actor("erin"), **rule)
-    erin = signed_in("erin")
     for address, back in ((url(world.web), url(world.web)), (f"/resources/{server.pk}/share/", f"/resources/{server.pk}/")):
-        page = text(erin.post(address, sent(), follow=True))
+        page = text(signed_in("erin").post(address, sent(), follow=True))
         assert "it waits, and is given once it is approved" in page
         assert "Waits for a decision" in page
         approval = Approval.objects.filter(subject_kind="share").latest("created_at")
@@ -147,6 +146,6 @@ def test_a_share_that_a_policy_asks_about_is_shown_as_waiting(market, signed_in)
         decided = text(signed_in("bob").get(f"/inbox/{approval.pk}/"))
         assert "See resources" in decided
         assert "Mallory Test" in decided
-        assert "Waits for a decision" in text(erin.get(back))
+        assert "Waits for a decision" in text(signed_in("erin").get(back))
     assert f'href="/resources/{server.pk}/"' in decided
     assert not ScopeShare.objects.exists()
