@@ -17,7 +17,6 @@ from portal.approvals import services as approvals
 from portal.approvals.models import Approval
 from portal.audit import services as audit
 from portal.audit.models import Delivery
-
 from portal.catalogue import publishing
 from portal.catalogue import services as catalogue
 from portal.clouds import services as clouds
@@ -50,7 +49,6 @@ HOUR = timedelta(hours=1)
 SERVICES = (
     "portal.approvals.services",
     "portal.audit.services",
-
     "portal.catalogue.publishing",
     "portal.catalogue.services",
     "portal.clouds.services",
