@@ -1,5 +1,6 @@
 """What a pack of evidence tells: the thing, its decision as it was taken, and every event of them in their own scope."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,9 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from portal.approvals.cards import StageLine, stage_lines
+from portal.approvals.facts import canonical
 from portal.approvals.models import Approval, FrozenCard, Policy
+from portal.approvals.wording import names_in, rule_text, said_by
 from portal.audit.models import EvidencePack, Subject
 from portal.audit.shapes import rows_of
 from portal.events.models import Event, Position
@@ -18,6 +21,15 @@ MOST_EVENTS = 5000
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """A policy version in words, and as it is kept."""
+
+    policy: Policy
+    words: str
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """One approval with its stages and votes, its facts in rows, the cards that were decided on, and its policies as they were."""
 
@@ -25,7 +37,7 @@ class Decision:
     facts: list[tuple[str, str]]
     cards: list[tuple[str, list[tuple[str, str]]]]
     stages: list[StageLine]
-    policies: list[Policy]
+    policies: list[Rule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +128,15 @@ def decision_of(approval: Approval) -> Decision:
         facts=list(rows_of(approval.facts)),
         cards=[(card.card_hash, list(rows_of(card.facts))) for card in frozen],
         stages=stage_lines(approval),
-        policies=list(Policy.objects.filter(pk__in=ids).select_related("scope").order_by("name", "version")),
+        policies=rules_of(Policy.objects.filter(pk__in=ids).select_related("scope").order_by("name", "version")),
     )
+
+
+def rules_of(policies: Iterable[Policy]) -> list[Rule]:
+    """Policy versions as they were, in words."""
+    said = [(policy, said_by(policy)) for policy in policies]
+    names = names_in([each for _policy, each in said])
+    return [
+        Rule(policy, rule_text(each, names), canonical({"conditions": policy.conditions, "stages": policy.stages}))
+        for policy, each in said
+    ]
