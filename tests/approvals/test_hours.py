@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.access.models import Scope
@@ -60,6 +60,7 @@ weeks = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(moments, st.integers(1, 200), weeks)
 def test_as_many_hours_lie_before_the_due_moment_as_it_may_take(start: datetime, hours: int, work: Hours) -> None:
     due = due_after(start, hours, work)
@@ -67,6 +68,7 @@ def test_as_many_hours_lie_before_the_due_moment_as_it_may_take(start: datetime,
     assert hours_between(start, due, work) == pytest.approx(hours)
 
 
+@settings(deadline=None)
 @given(moments, st.integers(1, 50), st.integers(1, 50), weeks)
 def test_more_time_is_never_due_earlier(start: datetime, few: int, more: int, work: Hours) -> None:
     assert due_after(start, few + more, work) > due_after(start, few, work)
