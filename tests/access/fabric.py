@@ -11,6 +11,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from portal.access.managers import AccessManager
 from portal.access.models import Assignment, Scope
+from portal.catalogue.models import OfferingAsk
 from portal.core.fields import PathField
 from portal.core.models import new_id
 from portal.identity.models import ServiceAccount
@@ -23,7 +24,7 @@ NUMBERS = count(1)
 # What a model's own rules ask for beyond its required fields.
 ALSO: dict[Any, tuple[str, ...]] = {Assignment: ("user",), Resource: ("plan", "version"), RoleAsk: ("user",)}
 
-SAID: dict[Any, dict[str, Any]] = {HouseRule: {"data_class": "public", "encrypted": True}}
+SAID: dict[Any, dict[str, Any]] = {HouseRule: {"data_class": "public", "encrypted": True}, OfferingAsk: {"draft": {}}}
 
 
 def governed() -> list[Any]:

@@ -385,6 +385,7 @@ def test_every_address_with_an_id_is_nothing_to_another_organization(caller, mar
     ids["tokens"] = Token.objects.filter(user=world.alice).first().pk
     paths = {path: methods for path, methods in document["paths"].items() if "{" in path}
     bodies = [body_of(name, market, things) for name in ("nothing", "quote", "vote", "stop", "credentials", "budget")]
+    del paths["/api/decision-hooks/{id}/"]  # who is asked for there is a signature, in tests/audit
     for path, methods in paths.items():
         address = path.removeprefix("/api/").replace("{id}", str(ids[path.split("/")[2]]))
         for name in ("assignment_pk", "user_pk", "share_pk", "delivery_pk", "file_pk", "question_pk"):

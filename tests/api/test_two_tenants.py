@@ -166,6 +166,8 @@ def own_bodies(market, hers):
         },
         ("subscriptions_create", "account"): {**sent["subscriptions_create"], "shape": "decisions"},
         ("assignments_create", "role"): {**sent["assignments_create"], "person": person},
+        "approvals_ask": {"text": "Which?"},
+        ("policies_simulate", "approval"): {**sent["policies_simulate"], "kind": "project"},
         "people_leave": {"reason": "She leaves.", "heirs": {"default": "mallory"}},
     }
 
