@@ -236,7 +236,7 @@ def waiting(request: HttpRequest) -> dict[str, Any]:
         "is_filtered": bool(set(kept) - {"tab"}),
         "kept": urlencode(kept),
         "picks": [pick_of(each, actor, tab) for each in page.object_list],
-        "several": SeveralForm(),
+        "several": SeveralForm(auto_id="several-%s"),
         "marked": set(),
     }
 

@@ -13,7 +13,7 @@ def decide(bob: Reader, name: str, choice: str, note: str = "") -> None:
     page.locator(".split-list").get_by_text(name).first.click()
     expect(page.locator("#card-title")).to_contain_text(name)
     bob.check()
-    page.locator("[name=note]").fill(note)
+    page.locator("#card [name=note]").fill(note)
     page.get_by_role("button", name=choice).click()
     word = "Approved" if choice == "Approve" else "Denied"
     expect(page.locator("#card .state-tag").first).to_contain_text(word)

@@ -20,7 +20,7 @@ from portal.web.refusals import refuse
 def several(request: HttpRequest) -> HttpResponse:
     """Vote on what was marked; refused as a whole, the list comes back as it was sent."""
     require_inbox(request.actor)
-    form = SeveralForm(request.POST)
+    form = SeveralForm(request.POST, auto_id="several-%s")
     if form.is_valid():
         given = form.cleaned_data
         try:
