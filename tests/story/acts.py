@@ -14,7 +14,7 @@ def decide(bob: Reader, name: str, choice: str, note: str = "") -> None:
     expect(page.locator("#card-title")).to_contain_text(name)
     bob.check()
     page.locator("#card [name=note]").fill(note)
-    page.get_by_role("button", name=choice).click()
+    page.locator("#card").get_by_role("button", name=choice, exact=True).click()
     word = "Approved" if choice == "Approve" else "Denied"
     expect(page.locator("#card .state-tag").first).to_contain_text(word)
 
