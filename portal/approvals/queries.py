@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import (
@@ -13,6 +13,7 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     Func,
+    Model,
     OuterRef,
     Q,
     QuerySet,
@@ -44,6 +45,7 @@ from portal.core.errors import NotFound
 from portal.users.actor import Actor
 from portal.users.models import User
 
+Ask = TypeVar("Ask", bound=Model)
 ADMIN = "manage_members"
 SETTLED = timedelta(days=7)  # after which a role that somebody gave makes deciders of what she asks for as well
 
@@ -203,6 +205,16 @@ def approval_of(subject_kind: str, subject_id: Any) -> Approval | None:
 def has_file(approval: Approval) -> bool:
     """Whether a file belongs to it now: what a stage that asks for evidence wants before anybody approves."""
     return File.objects.filter(approval=approval, removed_at=None).exists()
+
+
+def with_decisions(kind: str, asks: Iterable[Ask], *, actor: Actor) -> list[tuple[Ask, Approval | None]]:
+    """Each ask of a kind with its approval, where she may see that; nothing is asked where there are none."""
+    rows = list(asks)
+    if not rows:
+        return []
+    found = approvals_visible_to(actor).filter(subject_kind=kind, subject_id__in=[str(row.pk) for row in rows])
+    decisions = {each.subject_id: each for each in found.order_by("created_at")}
+    return [(row, decisions.get(str(row.pk))) for row in rows]
 
 
 def is_party(person_id: Any) -> Q:

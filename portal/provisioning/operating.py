@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from portal.access.guard import holds
 from portal.approvals import services as approvals
 from portal.approvals.models import Approval
-from portal.approvals.queries import approval_of, approvals_visible_to
+from portal.approvals.queries import approval_of, with_decisions
 from portal.core.errors import Refused
 from portal.events.services import record
 from portal.provisioning.governed import OPERATION, waits_for_decision
@@ -55,9 +55,5 @@ def check_still_hers(ask: OperationAsk) -> None:
 
 def waiting_on(resource: Resource, *, actor: Actor) -> list[tuple[OperationAsk, Approval | None]]:
     """The operations on a resource that wait for a decision, each with its approval where she may see that."""
-    asks = list(OperationAsk.objects.filter(resource=resource, state=AskState.WAITING).order_by("created_at", "pk"))
-    if not asks:
-        return []
-    rows = approvals_visible_to(actor).filter(subject_kind=OPERATION, subject_id__in=[str(ask.pk) for ask in asks])
-    decisions = {each.subject_id: each for each in rows}
-    return [(ask, decisions.get(str(ask.pk))) for ask in asks]
+    rows = OperationAsk.objects.filter(resource=resource, state=AskState.WAITING).order_by("created_at", "pk")
+    return with_decisions(OPERATION, rows, actor=actor)

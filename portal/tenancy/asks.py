@@ -3,7 +3,6 @@ need not be who could do it herself; the event names the approval it came from.
 """
 
 from datetime import datetime
-from typing import Any
 
 from portal.access.models import Assignment, Role, Scope, Source
 from portal.access.resolver import grants
@@ -11,8 +10,8 @@ from portal.approvals.models import Approval
 from portal.approvals.queries import approval_of
 from portal.events.services import record
 from portal.notices.services import notify
+from portal.tenancy.granting import write_assignment
 from portal.tenancy.models import AskState, JoinAsk, ProjectAsk, ProjectEnd, QuotaAsk
-from portal.tenancy.queries import given_at
 from portal.tenancy.services import create_project
 from portal.users.actor import Actor, Auth
 from portal.users.models import User
@@ -66,11 +65,10 @@ def give_approved(
     user: User, role: Role, scope: Scope, *, actor: Actor, approval: Approval | None, expires: datetime | None = None
 ) -> Assignment:
     """A role that was decided on. Given again, its end is moved; one that was given by hand stays beside it."""
-    one: dict[str, Any] = {"user": user, "group": None, "role": role, "scope": scope, "source": Source.APPROVAL}
-    values: dict[str, Any] = {"starts": None, "expires": expires, "granted_by": actor.user, "granted_at": given_at(one)}
-    values["approval"] = str(approval.pk) if approval else ""
-    assignment: Assignment
-    assignment, _created = Assignment.objects.update_or_create(**one, defaults=values)
+    decided = str(approval.pk) if approval else ""
+    assignment, _new = write_assignment(
+        user, role, scope, source=Source.APPROVAL, by=actor.user, expires=expires, approval=decided
+    )
     record("tenancy.assign_role", assignment, actor=actor, cause=approval or "", role=role.key, to=user.pk, expires=expires)
     notify([user], "role_given", target=scope, actor=actor, role=str(role))
     return assignment

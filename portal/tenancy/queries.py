@@ -1,12 +1,8 @@
 """Reads of tenancy: what keeps a scope open, and what somebody has in one."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from portal.access.models import Assignment, Scope
-from portal.access.resolver import in_force
-from portal.core import clock
+from portal.access.models import Scope
 from portal.tenancy.belongings import belongings
 from portal.users.models import User
 
@@ -19,9 +15,3 @@ def still_in(scope: Scope) -> list[Any]:
 def count_of(user: User, within: Scope) -> int:
     """How many things somebody answers for at or below a scope."""
     return sum(belonging.of_person(user, within=within).count() for belonging in belongings())
-
-
-def given_at(one: Mapping[str, Any]) -> datetime:
-    """Since when the assignment of these keys holds by somebody's act: moving the end of one in force begins nothing anew."""
-    before = Assignment.objects.filter(in_force(), **one).first()
-    return before.granted_at if before else clock.now()

@@ -7,14 +7,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access.guard import require_fresh
-from portal.access.models import Assignment, Group, Role, Scope
+from portal.access.models import Assignment, Group, Role, Scope, Source
 from portal.approvals import services as approvals
 from portal.approvals.models import Approval
-from portal.approvals.queries import approval_of
+from portal.approvals.queries import approval_of, with_decisions
 from portal.core.errors import Conflict
 from portal.events.services import record
 from portal.notices.services import notify
 from portal.tenancy.governed import ROLE, waits_for_decision
+from portal.tenancy.granting import write_assignment
 from portal.tenancy.models import AskState, RoleAsk
 from portal.tenancy.services import Grant, assign_role, check_grant
 from portal.users.actor import Actor, Auth
@@ -53,43 +54,40 @@ def give_role(
     ask = RoleAsk.objects.create(**who, role=role, scope=scope, starts=starts, expires=expires, asked_by=actor.user)
     record("tenancy.ask_role", ask, actor=actor, role=role.key, to=principal.pk, expires=expires)
     title = _("%(role)s in %(project)s") % {"role": role.name, "project": scope.name}
-    approvals.ask(ROLE, ask, actor=actor, scope=scope, title=title, beneficiary=who["user"])
-    return ask
+    approval = approvals.ask(ROLE, ask, actor=actor, scope=scope, title=title, beneficiary=who["user"])
+    return ask if approval.is_waiting else give_decided(ask, actor=actor)
 
 
 @transaction.atomic
 def give_decided(ask: RoleAsk, *, actor: Actor) -> Assignment:
     """The role as it was asked for, in the name of who asked, for whom it still had to be hers to give."""
     system, approval = Actor.system(actor.correlation_id), approval_of(ROLE, ask.pk)
-    values = {
-        "starts": ask.starts,
-        "expires": ask.expires,
-        "granted_by": ask.asked_by,
-        "approval": str(approval.pk if approval else ""),
-    }
-    given: Assignment
-    given, _made = Assignment.objects.update_or_create(
-        user=ask.user, group=ask.group, role=ask.role, scope=ask.scope, source="manual", defaults=values
+    who: Any = ask.user or ask.group
+    given, _new = write_assignment(
+        who,
+        ask.role,
+        ask.scope,
+        source=Source.MANUAL,
+        by=ask.asked_by,
+        starts=ask.starts,
+        expires=ask.expires,
+        approval=str(approval.pk if approval else ""),
     )
     ask.state = AskState.DONE
     ask.save(update_fields=["state"])
-    to = ask.user_id or ask.group_id
-    record("tenancy.assign_role", given, actor=system, cause=approval or ask, role=ask.role.key, to=to, expires=ask.expires)
+    record(
+        "tenancy.assign_role", given, actor=system, cause=approval or ask, role=ask.role.key, to=who.pk, expires=ask.expires
+    )
     if ask.user:
         notify([ask.user], "role_given", target=ask.scope, actor=system, role=str(ask.role))
     actor.forget()
     return given
 
 
-def waiting_at(scope: Scope) -> list[tuple[RoleAsk, Any]]:
-    """The roles that wait for a decision at a scope, each with its approval."""
+def waiting_at(scope: Scope, *, actor: Actor) -> list[tuple[RoleAsk, Approval | None]]:
+    """The roles that wait for a decision at a scope, each with its approval where she may see that."""
     rows = RoleAsk.objects.filter(scope=scope, state=AskState.WAITING).select_related("user", "group", "role", "scope")
-    asks = list(rows.order_by("created_at", "pk")[:MOST_SHOWN])
-    ids = [str(ask.pk) for ask in asks]
-    decisions = (
-        {each.subject_id: each for each in Approval.objects.filter(subject_kind=ROLE, subject_id__in=ids)} if ids else {}
-    )
-    return [(ask, decisions.get(str(ask.pk))) for ask in asks]
+    return with_decisions(ROLE, rows.order_by("created_at", "pk")[:MOST_SHOWN], actor=actor)
 
 
 def check_still_hers(ask: RoleAsk) -> None:

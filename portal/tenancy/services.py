@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from portal.access.classes import check_classes
 from portal.access.guard import permissions_at, require, require_fresh
-from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeState
+from portal.access.models import Assignment, Group, Role, Scope, ScopeKind, ScopeState, Source
 from portal.access.resolver import is_in_force
 from portal.core import clock, queue
 from portal.core.errors import Conflict, Forbidden, Invalid, Refused
@@ -21,8 +21,9 @@ from portal.events.models import Event
 from portal.events.services import event_of, record, record_all
 from portal.notices.services import notify
 from portal.tenancy.governed import waits_for_decision
+from portal.tenancy.granting import write_assignment
 from portal.tenancy.models import Quota
-from portal.tenancy.queries import given_at, still_in
+from portal.tenancy.queries import still_in
 from portal.users.actor import Actor
 from portal.users.models import User, UserKind
 
@@ -163,10 +164,9 @@ def assign_role(
     if isinstance(principal, Group):
         Group.objects.select_for_update().get(pk=principal.pk)  # nobody joins it while it is looked at who is in it
     check_grant(Grant(principal, role, scope, expires), actor, starts=starts)
-    who = {"user": principal, "group": None} if isinstance(principal, User) else {"user": None, "group": principal}
-    one: dict[str, Any] = {**who, "role": role, "scope": scope, "source": "manual"}
-    values = {"starts": starts, "expires": expires, "granted_by": actor.user, "granted_at": given_at(one)}
-    assignment, created = Assignment.objects.update_or_create(**one, defaults=values)
+    assignment, created = write_assignment(
+        principal, role, scope, source=Source.MANUAL, by=actor.user, starts=starts, expires=expires
+    )
     detail: dict[str, Any] = {"role": role.key, "to": principal.pk, "expires": expires, "again": not created}
     record("tenancy.assign_role", assignment, actor=actor, **detail)
     actor.forget()

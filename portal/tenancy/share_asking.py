@@ -11,7 +11,7 @@ from portal.access.models import Scope, Share
 from portal.access.shares import place_of, thing_shared
 from portal.approvals import services as approvals
 from portal.approvals.models import Approval
-from portal.approvals.queries import approval_of, approvals_visible_to
+from portal.approvals.queries import approval_of, with_decisions
 from portal.core import clock
 from portal.core.errors import Conflict, Forbidden, NotFound, Refused
 from portal.events.services import record
@@ -85,19 +85,14 @@ def thing_of(ask: ShareAsk) -> Any:
 
 def waiting_within(scope: Scope, *, actor: Actor) -> list[tuple[ShareAsk, Approval | None]]:
     """The shares at a scope and below that wait for a decision, each with its approval where she may see that."""
-    return _with_decisions(ShareAsk.objects.filter(scope__path__within=scope.path), actor)
+    return _waiting(ShareAsk.objects.filter(scope__path__within=scope.path), actor)
 
 
 def waiting_of(thing: Any, *, actor: Actor) -> list[tuple[ShareAsk, Approval | None]]:
     """The same for one thing alone."""
-    return _with_decisions(ShareAsk.objects.filter(thing_kind=thing.kind(), thing_id=thing.pk), actor)
+    return _waiting(ShareAsk.objects.filter(thing_kind=thing.kind(), thing_id=thing.pk), actor)
 
 
-def _with_decisions(rows: QuerySet[ShareAsk], actor: Actor) -> list[tuple[ShareAsk, Approval | None]]:
+def _waiting(rows: QuerySet[ShareAsk], actor: Actor) -> list[tuple[ShareAsk, Approval | None]]:
     waiting = rows.filter(state=AskState.WAITING).select_related("user").order_by("created_at", "pk")
-    asks = list(waiting[:MOST_SHOWN])
-    if not asks:
-        return []
-    found = approvals_visible_to(actor).filter(subject_kind=SHARE, subject_id__in=[str(ask.pk) for ask in asks])
-    decisions = {each.subject_id: each for each in found}
-    return [(ask, decisions.get(str(ask.pk))) for ask in asks]
+    return with_decisions(SHARE, waiting[:MOST_SHOWN], actor=actor)

@@ -81,7 +81,7 @@ def show(
         "effect": effect,
         "bars": quota_bars((room, 0) for room in rooms),
         "raised": [(ask, dimension_word(ask.dimension)) for ask in raised],
-        "waiting_roles": waiting_at(found) if "role" in allowed else [],
+        "waiting_roles": waiting_at(found, actor=actor) if "role" in allowed else [],
         "seen": scope_ids(actor, "view_scope"),
         "more": more_of(actor, found),
         "left": left[:MOST_NAMED],

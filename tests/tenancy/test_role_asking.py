@@ -108,3 +108,22 @@ def test_a_group_waits_as_well(governed):
     give_role(group, role("tenant_admin"), governed.retail, actor=governed.actor("erin"))
     decide(governed)
     assert Assignment.objects.get(group=group).role.key == "tenant_admin"
+
+
+def test_a_role_that_had_ended_begins_anew_by_the_decision(governed):
+    before = clock.now() - WEEK
+    old = give(governed.dave, "tenant_admin", governed.retail, expires=before)
+    Assignment.objects.filter(pk=old.pk).update(granted_at=before - WEEK)
+    grant(governed)
+    decide(governed)
+    given = governed.dave.assignments.get(scope=governed.retail, role__key="tenant_admin")
+    assert given.pk == old.pk
+    assert given.granted_at > before
+
+
+def test_where_no_policy_asks_any_more_by_then_it_is_given(governed, monkeypatch):
+    monkeypatch.setattr("portal.tenancy.role_asking.waits_for_decision", lambda *_about: True)
+    approvals.retire_policy(governed.nordwind.policies.get(name="Powerful roles"), actor=governed.actor("erin"))
+    assert isinstance(grant(governed), Assignment)
+    assert Approval.objects.get().state == "allowed"
+    assert RoleAsk.objects.get().state == "done"
