@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from portal.access.models import DataClass, Environment, Scope
+from portal.access.queries import chain_of
 from portal.core.errors import Invalid
 
 
@@ -35,7 +36,7 @@ def inherited(chain: Iterable[Scope]) -> Classes:
 
 def classes_of(scope: Scope) -> Classes:
     """What holds for a scope; one query."""
-    return inherited(sorted(Scope.objects.filter(path__above=scope.path), key=lambda one: len(str(one.path))))
+    return inherited(chain_of(scope))
 
 
 def check_classes(environment: str, data_class: str) -> None:

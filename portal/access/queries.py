@@ -14,6 +14,11 @@ from portal.users.actor import Actor
 from portal.users.models import User
 
 
+def chain_of(scope: Scope) -> list[Scope]:
+    """The scopes from the organization down to this one."""
+    return sorted(Scope.objects.filter(path__above=scope.path), key=lambda one: len(str(one.path)))
+
+
 def scopes_visible_to(actor: Actor) -> Any:
     """The organizations, tenants and projects she may see."""
     return Scope.objects.visible_to(actor)

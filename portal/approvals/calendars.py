@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from portal.access.guard import require
 from portal.access.models import Scope, ScopeKind
+from portal.access.queries import chain_of
 from portal.access.resolver import scope_ids
 from portal.approvals.hours import Hours
 from portal.approvals.models import Calendar
@@ -30,8 +31,7 @@ def work_of(scope: Scope) -> Hours:
 
     The hours are read in the place's own zone.
     """
-    above = {one.path: one for one in Scope.objects.filter(path__above=scope.path)}
-    chosen = [above[path].calendar for path in sorted(above, key=len, reverse=True)]
+    chosen = (one.calendar for one in reversed(chain_of(scope)))
     key = next((key for key in chosen if key != USUAL), USUAL)
     found = Calendar.objects.filter(scope__path__above=scope.path, key=key).first()
     return hours_of(found, scope.zone) if found else Hours(zone=scope.zone)

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from portal.access.models import Assignment, GroupMember, Scope, ScopeKind, ScopeShare
+from portal.access.queries import chain_of
 from portal.access.resolver import in_force
 from portal.approvals.models import Approval, Stage
 from portal.approvals.queries import ADMIN, SETTLED
@@ -111,12 +112,6 @@ def scope_at(at: str, scope: Scope) -> Scope | None:
     if at == "tenant":
         return next(one for one in reversed(chain) if one.scope_kind != ScopeKind.PROJECT)
     return Scope.objects.filter(pk=UUID(at), path__within=chain[0].path).first()
-
-
-def chain_of(scope: Scope) -> list[Scope]:
-    """The scopes from the organization down to this one."""
-    found = {one.path: one for one in Scope.objects.filter(path__above=scope.path)}
-    return [found[path] for path in sorted(found, key=len)]
 
 
 def accounts_holding(permission: str, scope: Scope, hands: Hands = NOBODY) -> Accounts:

@@ -8,8 +8,8 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Scope
+from portal.access.queries import chain_of
 from portal.approvals.asked import Asked, Choices, Sort
-from portal.approvals.eligibility import chain_of
 from portal.approvals.policy_checks import MOST_TEXT, asked_of
 from portal.approvals.policy_queries import groups_near, people_by_id, people_named, places_below, roles_at
 from portal.approvals.routes import Condition, StagePlan

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 
 from portal.access.guard import holds
 from portal.access.models import Assignment, Scope
+from portal.access.queries import chain_of
 from portal.access.resolver import in_force
-from portal.approvals.eligibility import accounts_holding, chain_of
+from portal.approvals.eligibility import accounts_holding
 from portal.core.errors import Invalid
 from portal.tenancy.belongings import Belongings, belongings, key_of
 from portal.users.actor import Actor, Auth
