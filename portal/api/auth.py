@@ -98,9 +98,9 @@ def http_of(request: Request) -> HttpRequest:
     return found
 
 
-def refuse(http: HttpRequest) -> NoReturn:
-    """Say that the token opens nothing; an address that only guesses is told to wait."""
+def refuse(http: HttpRequest, said: str = "") -> NoReturn:
+    """Say that what was shown opens nothing; an address that only guesses is told to wait."""
     wrong = WrongTokens()
     if not wrong.allow_request(http, None):  # type: ignore[arg-type]
         raise Throttled(wrong.wait())
-    raise AuthenticationFailed(_("This token opens nothing: it is wrong, has ended, or was revoked."))
+    raise AuthenticationFailed(said or _("This token opens nothing: it is wrong, has ended, or was revoked."))

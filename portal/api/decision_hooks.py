@@ -6,11 +6,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.api.auth import WrongTokens, actor_of, http_of
+from portal.api.auth import actor_of, http_of, refuse
 from portal.api.base import View, read, says, shown
 from portal.api.shapes import Shape
 from portal.audit import decision_hooks
@@ -28,10 +27,7 @@ class HookSignature(BaseAuthentication):
         came = {"address": address_of(http), "correlation_id": getattr(http, "correlation_id", "")}
         actor = decision_hooks.actor_by_signature(pk, http.headers, http.body, **came)
         if actor is None:
-            wrong = WrongTokens()
-            if not wrong.allow_request(http, None):  # type: ignore[arg-type]
-                raise Throttled(wrong.wait())
-            raise AuthenticationFailed(_("No hook signed this: its secret, its time or its address is another."))
+            refuse(http, _("No hook signed this: its secret, its time or its address is another."))
         http.actor = actor  # type: ignore[attr-defined]
         return actor.user, actor
 

@@ -1,10 +1,26 @@
-"""What a service refused, said in the form that was sent."""
+"""What a service refused, said in the form that was sent, or on the page that follows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django import forms
+from django.contrib import messages
+from django.http import HttpRequest
 
-from portal.core.errors import PortalError
+from portal.core.errors import NotFound, PortalError
+
+
+def do_and_say(request: HttpRequest, act: Callable[[], Any], said: str = "") -> None:
+    """Do it and say so on the page that follows; what is refused is said there instead. What is not hers to know is not found."""
+    try:
+        act()
+    except NotFound:
+        raise
+    except PortalError as error:
+        messages.warning(request, str(error))
+    else:
+        if said:
+            messages.success(request, said)
 
 
 def refuse(form: forms.Form, error: PortalError) -> None:

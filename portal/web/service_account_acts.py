@@ -17,7 +17,7 @@ from portal.identity import fresh, service_accounts, tokens
 from portal.identity.account_forms import AccountTokenForm, GiveOverForm, OverlapForm
 from portal.identity.models import ServiceAccount
 from portal.web.live import privileged
-from portal.web.refusals import refuse
+from portal.web.refusals import do_and_say, refuse
 from portal.web.service_accounts import WAITING, sees, show
 
 Do = Callable[[ServiceAccount], Any]
@@ -119,13 +119,5 @@ def end(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def do(request: HttpRequest, pk: uuid.UUID, act: Do, said: str = "") -> HttpResponse:
     """Do it and go back to the page, which says what was refused."""
     account = service_accounts.account_for(request.actor, pk)
-    try:
-        act(account)
-    except NotFound:
-        raise
-    except PortalError as error:
-        messages.warning(request, str(error))
-    else:
-        if said:
-            messages.success(request, said)
+    do_and_say(request, lambda: act(account), said)
     return redirect("serviceaccount", pk)

@@ -17,7 +17,7 @@ from portal.audit.models import Subscription
 from portal.core.errors import NotFound, PortalError
 from portal.web.audit.subscriptions import show, show_once
 from portal.web.live import privileged
-from portal.web.refusals import refuse
+from portal.web.refusals import do_and_say, refuse
 
 Do = Callable[[Subscription], Any]
 
@@ -102,13 +102,5 @@ def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def do(request: HttpRequest, pk: uuid.UUID, act: Do, said: str = "") -> HttpResponse:
     """Do it and go back to the page, which says what was refused."""
     found = queries.subscription_for(request.actor, pk)
-    try:
-        act(found)
-    except NotFound:
-        raise
-    except PortalError as error:
-        messages.warning(request, str(error))
-    else:
-        if said:
-            messages.success(request, said)
+    do_and_say(request, lambda: act(found), said)
     return redirect("subscription", pk)
