@@ -112,6 +112,8 @@ def who_text(who: Who, place: Any) -> str:
         return ", ".join(str(user) for user in people_of_ids([UUID(person) for person in who.people]))
     if who.pick == "group":
         return str(Group.objects.filter(pk=UUID(who.group)).first() or _("A group that is gone"))
+    if who.pick == "groups":
+        return ", ".join(sorted(map(str, Group.objects.filter(pk__in=who.groups)))) or _("Groups that are gone")
     if who.pick == "admins":
         return _("Admins of %(scope)s") % {"scope": place}
     if who.pick == "voters":

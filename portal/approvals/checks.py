@@ -36,12 +36,11 @@ def check_apart(approval: Approval, actor: Actor) -> None:
 
 def is_said_already(approval: Approval, choice: str, actor: Actor) -> bool:
     """Her vote is in already: the same again is no error, another one is."""
-    hers = Vote.objects.filter(approval=approval, person=actor.person_id)
+    votes = Vote.objects.filter(approval=approval).order_by("-created_at")
     if approval.state == State.RETURNED and choice == Choice.RETURN:
-        last = Vote.objects.filter(approval=approval, choice=Choice.RETURN).order_by("-created_at").first()
+        last = votes.filter(choice=Choice.RETURN).first()
         return last is not None and last.person_id == actor.person_id
-    live = hers.filter(void=False)
-    said = live.order_by("-created_at").first()
+    said = votes.filter(person=actor.person_id, void=False).first()
     if said is None or (approval.is_waiting and open_seat(approval, stages_of(approval), actor)):
         return False
     if said.choice != choice:
@@ -85,10 +84,9 @@ def check_open(approval: Approval) -> None:
 
 def check_waiting(approval: Approval) -> None:
     """It waits for a decision: neither settled nor with who asked."""
-    if approval.state == State.RETURNED:
-        raise Conflict(_("This was returned to who asked. It comes back when she sends it again."), state=approval.state)
+    check_open(approval)
     if not approval.is_waiting:
-        raise Conflict(_("This was decided already: %(state)s.") % {"state": approval.state}, state=approval.state)
+        raise Conflict(_("This was returned to who asked. It comes back when she sends it again."), state=approval.state)
 
 
 def check_in_time(approval: Approval, at: datetime) -> None:

@@ -168,6 +168,8 @@ def who_in_words(who: Who, names: Names) -> str:
         return _("%(role)s of %(at)s") % {"role": names.roles.get(who.role, who.role), **at}
     if who.pick == "admins":
         return _("admin of %(at)s") % at
+    if who.pick == "voters":
+        return _("whoever may decide in %(at)s") % at
     if who.pick == "owner":
         return _("the owner of %(at)s") % at
     gone = _("a group that is gone")

@@ -9,7 +9,8 @@ from django.utils import translation
 
 from portal.access.models import Group
 from portal.approvals.asked import OPERATORS_OF, Sort
-from portal.approvals.routes import MODES, OPERATORS, PICKS, TIMEOUTS
+from portal.approvals.cards import who_text
+from portal.approvals.routes import MODES, OPERATORS, PICKS, TIMEOUTS, Who, who_data
 from portal.approvals.wording import COMPARED, differences, names_in, rule_text, said_by
 
 
@@ -22,7 +23,7 @@ def words(said):
     return rule_text(said, names_in([said]))
 
 
-def test_the_sentence_of_the_brief(world):
+def test_a_policy_reads_as_one_sentence(world):
     cost = {"field": "cost_per_month", "operator": "ge", "value": "100"}
     stage = {"who": {"pick": "role", "role": "approver"}, "due_hours": 24, "on_timeout": "escalate"}
     assert words(policy(world, [cost], [stage])) == (
@@ -104,3 +105,15 @@ def test_many_are_named_in_one_query(world):
         names = names_in(rules)
         assert len({rule_text(rule, names) for rule in rules}) == 1
     assert len(queries) == 1
+
+
+@pytest.mark.parametrize("pick", PICKS)
+def test_whoever_a_policy_can_pick_has_words_in_the_rule_and_on_the_card(world, pick):
+    group = Group.objects.create(scope=world.nordwind, name="Security")
+    who = Who(
+        pick, role="approver", group=str(group.pk), groups=(str(group.pk),), people=(str(world.bob.pk),), at="organization"
+    )
+    stages = [{"who": who_data(who), "mode": "each" if pick == "groups" else "any"}]
+    named = {"group": "Security", "groups": "Security", "named": "Bob Test"}.get(pick)
+    assert (named or "of its organization" if pick != "voters" else "in its organization") in words(policy(world, [], stages))
+    assert (named or "Nordwind") in who_text(who, world.nordwind)
