@@ -280,7 +280,7 @@ PORTAL_PROVIDERS: list[str] = [
     "portal.clouds.adapters.postgresql.Postgresql",
 ]
 PORTAL_APPROVAL_KINDS: list[str] = [
-    "portal.approvals.policy_kinds.PolicyKind",
+    "portal.approvals.policies.kinds.PolicyKind",
     "portal.tenancy.kinds.ProjectKind",
     "portal.tenancy.kinds.MembershipKind",
     "portal.tenancy.kinds.QuotaKind",

@@ -14,7 +14,7 @@ from portal.approvals.calendars import set_calendar
 from portal.approvals.delegations import delegate
 from portal.approvals.files import attach
 from portal.approvals.models import Approval
-from portal.approvals.proposals import propose_policy
+from portal.approvals.policies.proposals import propose_policy
 from portal.approvals.services import publish_policy
 from portal.approvals.talk import ask_for
 from portal.audit.models import Delivery

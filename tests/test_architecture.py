@@ -156,6 +156,27 @@ def test_only_adapters_import_a_cloud_sdk():
             assert not SDKS & set(roots), f"{path.relative_to(ROOT)} imports {SDKS & set(roots)}"
 
 
+PURE = {
+    *("approvals.facts", "approvals.hours", "approvals.policies.simulation", "approvals.routes", "approvals.tally"),
+    *("events.canonical", "events.checkpoints", "events.merkle", "tenancy.spans"),
+}
+"""What decides and what proves, without Django: it can be read, tried and checked alone."""
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_the_pure_core_knows_no_django_and_nothing_that_does(name):
+    tree, imported = ast.parse((PORTAL / f"{name.replace('.', '/')}.py").read_text()), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+    roots = {each.split(".")[0] for each in imported}
+    assert not roots & {"django", "rest_framework", "celery"}
+    ours = {each for each in imported if each.startswith("portal.")}
+    assert not {each for each in ours if not any(f"{each}.".startswith(f"portal.{pure}.") for pure in PURE)}
+
+
 def test_only_identity_reads_tokens_and_speaks_oidc():
     readers = {"jwts.py", "keys.py", "oidc.py"}
     found = {

@@ -13,15 +13,15 @@ from portal.api.auth import actor_of, live_actor_of
 from portal.api.base import View, listed, read, says, says_list, shown
 from portal.api.idempotency import idempotent
 from portal.api.shapes import NamedSerializer, PersonSerializer, ReasonSerializer, Shape
-from portal.approvals import policy_queries, proposals
 from portal.approvals.models import Policy as Row
 from portal.approvals.models import PolicyChange
-from portal.approvals.policy_checks import check_rule
-from portal.approvals.publishing import content_of
+from portal.approvals.policies import proposals, queries
+from portal.approvals.policies.checks import check_rule
+from portal.approvals.policies.publishing import content_of
+from portal.approvals.policies.simulating import Draft, Simulation, approval_to_try, replay, simulate_facts, simulate_past
+from portal.approvals.policies.simulation import Simulated
+from portal.approvals.policies.wording import names_in, rule_text, said_by
 from portal.approvals.routes import Allowed, stage_data
-from portal.approvals.simulating import Draft, Simulation, approval_to_try, replay, simulate_facts, simulate_past
-from portal.approvals.simulation import Simulated
-from portal.approvals.wording import names_in, rule_text, said_by
 from portal.core.errors import NotFound
 from portal.users.actor import Actor
 
@@ -53,7 +53,7 @@ class PolicyWithVersionsSerializer(PolicySerializer):
         return rule_text(said, names_in([said]))
 
     def get_versions(self, policy: Any) -> list[dict[str, Any]]:
-        return [dict(PolicySerializer(row).data) for row in policy_queries.versions_of(policy)[:200]]
+        return [dict(PolicySerializer(row).data) for row in queries.versions_of(policy)[:200]]
 
 
 class PolicyChangeSerializer(Shape[Any]):
@@ -148,7 +148,7 @@ class Policies(View):
     @says_list("policies_list", PolicySerializer)
     def get(self, request: Request) -> Response:
         """The policies in force that the caller may see, the newest first."""
-        return listed(request, policy_queries.policies_visible_to(actor_of(request)), PolicySerializer)
+        return listed(request, queries.policies_visible_to(actor_of(request)), PolicySerializer)
 
     @says("policies_propose", takes=NewPolicySerializer, gives=PolicyChangeSerializer, status=201, keyed=True)
     @idempotent()
@@ -172,7 +172,7 @@ class Policy(View):
     @says("policies_read", gives=PolicyWithVersionsSerializer)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """One version, in words, with all the others of its policy."""
-        return shown(PolicyWithVersionsSerializer, policy_queries.policy_visible_to(actor_of(request), pk), request)
+        return shown(PolicyWithVersionsSerializer, queries.policy_visible_to(actor_of(request), pk), request)
 
 
 class Retire(View):
@@ -181,7 +181,7 @@ class Retire(View):
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """Propose that no version of it is in force any more."""
         actor, sent = live_actor_of(request), read(ReasonSerializer, request)
-        found = policy_queries.policy_visible_to(actor, pk)
+        found = queries.policy_visible_to(actor, pk)
         return changed(proposals.propose_retirement(found, actor=actor, reason=sent["reason"]), request, status=201)
 
 
@@ -211,14 +211,14 @@ class Changes(View):
     @says_list("policy_changes_list", PolicyChangeSerializer)
     def get(self, request: Request) -> Response:
         """What is and was proposed where the caller manages policies, the newest first."""
-        return listed(request, policy_queries.changes_visible_to(actor_of(request)), PolicyChangeSerializer)
+        return listed(request, queries.changes_visible_to(actor_of(request)), PolicyChangeSerializer)
 
 
 class Change(View):
     @says("policy_changes_read", gives=PolicyChangeSerializer)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """One of them."""
-        return changed(policy_queries.change_visible_to(actor_of(request), pk), request)
+        return changed(queries.change_visible_to(actor_of(request), pk), request)
 
 
 class Withdraw(View):
@@ -226,7 +226,7 @@ class Withdraw(View):
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """Take a proposal back."""
         actor, sent = live_actor_of(request), read(ReasonSerializer, request)
-        found = policy_queries.change_visible_to(actor, pk)
+        found = queries.change_visible_to(actor, pk)
         return changed(proposals.withdraw_change(found, actor=actor, reason=sent["reason"]), request)
 
 
@@ -235,7 +235,7 @@ class PutThrough(View):
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """Carry out what nobody else could decide on, a day after all were told."""
         actor = live_actor_of(request)
-        found = policy_queries.change_visible_to(actor, pk)
+        found = queries.change_visible_to(actor, pk)
         return changed(proposals.put_through(found, actor=actor), request)
 
 
@@ -246,7 +246,7 @@ def changed(change: PolicyChange, request: Request, *, status: int = 200) -> Res
 
 
 def _replaced(pk: uuid.UUID | None, actor: Actor) -> Row | None:
-    return policy_queries.policy_visible_to(actor, pk) if pk else None
+    return queries.policy_visible_to(actor, pk) if pk else None
 
 
 def _simulation(sent: dict[str, Any], draft: Draft, actor: Actor) -> Simulation:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from portal.access.guard import require, require_fresh
 from portal.access.models import Scope
-from portal.approvals import publishing, settling
+from portal.approvals import settling
 from portal.approvals.checks import (
     check_apart,
     check_asker,
@@ -27,6 +27,7 @@ from portal.approvals.facts import card_hash as hash_of
 from portal.approvals.facts import plain
 from portal.approvals.kinds import kind_named, subject_of
 from portal.approvals.models import Approval, Choice, Policy, StageState, State
+from portal.approvals.policies import publishing
 from portal.approvals.returning import send_back
 from portal.approvals.revising import answer_of, decide_anew, keep_card, known_of, locked
 from portal.approvals.routes import Allowed, Route

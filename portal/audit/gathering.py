@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from portal.approvals.cards import StageLine, stage_lines
 from portal.approvals.facts import canonical
 from portal.approvals.models import Approval, FrozenCard, Policy
-from portal.approvals.wording import names_in, rule_text, said_by
+from portal.approvals.policies.wording import names_in, rule_text, said_by
 from portal.audit.models import EvidencePack, Subject
 from portal.audit.shapes import rows_of
 from portal.events.models import Event, Position

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.access.queries import events_visible_to, role_counts, roles_given
-from portal.approvals.policy_queries import policies_visible_to
+from portal.approvals.policies.queries import policies_visible_to
 from portal.approvals.queries import own_inbox_of, votes_of
 from portal.clouds.queries import connections_visible_to
 from portal.core import clock

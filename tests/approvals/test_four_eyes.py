@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from portal.approvals import proposals, services
+from portal.approvals import services
 from portal.approvals.kinds import kind_named
 from portal.approvals.models import Approval, Policy, PolicyChange
+from portal.approvals.policies import proposals
 from portal.approvals.queries import approval_of, inbox_of
 from portal.approvals.replaying import replay
 from portal.core import clock

@@ -8,12 +8,12 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.approvals import services
 from portal.approvals.models import Approval, Policy
+from portal.approvals.policies.publishing import content_of
+from portal.approvals.policies.simulating import MOST, Draft, replay, simulate_facts, simulate_past
+from portal.approvals.policies.simulation import DRAFT, is_otherwise, simulate, with_draft
 from portal.approvals.previews import preview
-from portal.approvals.publishing import content_of
 from portal.approvals.queries import approval_of
 from portal.approvals.routes import Allowed, Condition, Route, Rule, StagePlan, Who, route_for
-from portal.approvals.simulating import MOST, Draft, replay, simulate_facts, simulate_past
-from portal.approvals.simulation import DRAFT, is_otherwise, simulate, with_draft
 from portal.events.models import Event
 from tests.approvals.wish import PATH, Wish, WishKind
 

@@ -10,8 +10,8 @@ from django.utils import translation
 from portal.access.models import Group
 from portal.approvals.asked import OPERATORS_OF, Sort
 from portal.approvals.cards import who_text
+from portal.approvals.policies.wording import COMPARED, differences, names_in, rule_text, said_by
 from portal.approvals.routes import MODES, OPERATORS, PICKS, TIMEOUTS, Who, who_data
-from portal.approvals.wording import COMPARED, differences, names_in, rule_text, said_by
 
 
 def policy(world, conditions=(), stages=(), kind="order", scope=None):

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from portal.approvals.kinds import kinds
+from portal.approvals.policies.wording import kind_label
 from portal.approvals.statistics import DAYS, MOST_DECIDERS, MOST_WORKED, statistics_for
-from portal.approvals.wording import kind_label
 from portal.core import clock
 from portal.web.shell import Shell, shell_of
 

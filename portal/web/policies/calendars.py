@@ -29,7 +29,7 @@ from portal.approvals.calendars import (
 )
 from portal.approvals.hours import Hours
 from portal.approvals.models import Calendar
-from portal.approvals.policy_queries import MOST_PLACES, places_for_policies
+from portal.approvals.policies.queries import MOST_PLACES, places_for_policies
 from portal.core.errors import NotFound, PortalError
 from portal.users.actor import Actor
 from portal.web.events import page_number

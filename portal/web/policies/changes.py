@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from portal.access.guard import holds
-from portal.approvals import policy_queries, proposals
 from portal.approvals.cards import stage_lines
 from portal.approvals.models import PolicyChange
+from portal.approvals.policies import proposals, queries
 from portal.core import clock
 from portal.core.errors import PortalError
 from portal.web.live import privileged
@@ -24,7 +24,7 @@ from portal.web.refusals import refuse
 @login_required
 def change(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """What is proposed, and how it stands."""
-    return show(request, policy_queries.change_visible_to(request.actor, pk))
+    return show(request, queries.change_visible_to(request.actor, pk))
 
 
 @login_required
@@ -32,7 +32,7 @@ def change(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @privileged
 def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Take it back."""
-    found, form = policy_queries.change_visible_to(request.actor, pk), forms.Form(request.POST)
+    found, form = queries.change_visible_to(request.actor, pk), forms.Form(request.POST)
     form.is_valid()
     try:
         proposals.withdraw_change(found, actor=request.actor)
@@ -47,7 +47,7 @@ def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @privileged
 def put_through(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Carry it out where nobody else could agree, once its day is over."""
-    found, form = policy_queries.change_visible_to(request.actor, pk), forms.Form(request.POST)
+    found, form = queries.change_visible_to(request.actor, pk), forms.Form(request.POST)
     form.is_valid()
     try:
         done = proposals.put_through(found, actor=request.actor)
@@ -65,12 +65,12 @@ def refused(request: HttpRequest, found: PolicyChange, form: forms.Form, error: 
     if error.status in (403, 404):
         raise error
     refuse(form, error)
-    return show(request, policy_queries.change_visible_to(request.actor, found.pk), form, status=error.status)
+    return show(request, queries.change_visible_to(request.actor, found.pk), form, status=error.status)
 
 
 def show(request: HttpRequest, found: PolicyChange, form: forms.Form | None = None, *, status: int = 200) -> HttpResponse:
     """The page of one change."""
-    approval = policy_queries.approval_of_change(found)
+    approval = queries.approval_of_change(found)
     manages = holds(request.actor, "manage_policies", found) and not request.actor.viewed_as_by
     is_hers = found.asked_by.person_id == request.actor.person_id
     context = {

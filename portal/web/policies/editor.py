@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.access.guard import permissions_of, require
-from portal.approvals import policy_queries, proposals
 from portal.approvals.models import Policy
-from portal.approvals.policy_forms import Editor, FactsForm
-from portal.approvals.simulating import approval_to_try, replay, simulate_facts, simulate_past
+from portal.approvals.policies import proposals, queries
+from portal.approvals.policies.forms import Editor, FactsForm
+from portal.approvals.policies.simulating import approval_to_try, replay, simulate_facts, simulate_past
 from portal.core.errors import Invalid, NotFound, PortalError
 from portal.web.live import look_again
 from portal.web.policies import shown
@@ -33,7 +33,7 @@ REDRAW = {
 @require_http_methods(["GET", "POST"])
 def policy_new(request: HttpRequest) -> HttpResponse:
     """A policy to be made."""
-    if "manage_policies" not in permissions_of(request.actor) or not policy_queries.places_for_policies(request.actor):
+    if "manage_policies" not in permissions_of(request.actor) or not queries.places_for_policies(request.actor):
         raise NotFound
     return edit(request, None)
 
@@ -42,7 +42,7 @@ def policy_new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def policy_change(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The next version of a policy, begun from one that is or was in force."""
-    found = policy_queries.policy_visible_to(request.actor, pk)
+    found = queries.policy_visible_to(request.actor, pk)
     require(request.actor, "manage_policies", found)
     return edit(request, found)
 
@@ -129,7 +129,7 @@ def show(request: HttpRequest, editor: Editor, begun_from: Policy | None, *, sta
     context = {
         "editor": editor,
         "policy": begun_from,
-        "past": policy_queries.past_visible_to(request.actor, editor.kind, editor.scope),
+        "past": queries.past_visible_to(request.actor, editor.kind, editor.scope),
         "chosen": request.POST.get("past", ""),
         "facts": FactsForm.typed(editor.kind, editor.scope, request.POST, "f"),
         "is_wrong": any(form.errors for form in editor.sheets),

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from portal.access.guard import holds, permissions_of
-from portal.approvals import policy_queries, proposals
-from portal.approvals.policy_forms import REASON, PolicyFilter
+from portal.approvals.policies import proposals, queries
+from portal.approvals.policies.forms import REASON, PolicyFilter
 from portal.core.errors import NotFound, PortalError
 from portal.web.events import page_number
 from portal.web.live import privileged
@@ -37,14 +37,14 @@ def policies(request: HttpRequest) -> HttpResponse:
     if "manage_policies" not in permissions_of(request.actor):
         raise NotFound
     actor, retired = request.actor, "retired" in request.GET
-    rows = policy_queries.retired_visible_to(actor) if retired else policy_queries.policies_visible_to(actor)
+    rows = queries.retired_visible_to(actor) if retired else queries.policies_visible_to(actor)
     chosen = PolicyFilter(request.GET, rows)
     page = Paginator(chosen.qs, ROWS).get_page(page_number(request))
     context = {
         "filter": chosen,
         "page": page,
         "lines": shown.lines(page.object_list),
-        "waiting": policy_queries.changes_waiting(actor),
+        "waiting": queries.changes_waiting(actor),
         "retired": retired,
         "is_filtered": any(request.GET.get(name) for name in ("place", "kind", "name")),
     }
@@ -62,7 +62,7 @@ def policy(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @privileged
 def retire(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Propose that it ends."""
-    found, form = policy_queries.policy_visible_to(request.actor, pk), RetireForm(request.POST)
+    found, form = queries.policy_visible_to(request.actor, pk), RetireForm(request.POST)
     if form.is_valid():
         try:
             change = proposals.propose_retirement(found, actor=request.actor, reason=form.cleaned_data["reason"])
@@ -78,9 +78,9 @@ def retire(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def show(request: HttpRequest, pk: uuid.UUID, form: RetireForm, *, status: int = 200) -> HttpResponse:
     """The page of one policy."""
-    found = policy_queries.policy_visible_to(request.actor, pk)
-    page = Paginator(policy_queries.versions_of(found), ROWS).get_page(page_number(request))
-    history, changes = list(page.object_list), list(policy_queries.changes_of(found)[: 4 * ROWS])
+    found = queries.policy_visible_to(request.actor, pk)
+    page = Paginator(queries.versions_of(found), ROWS).get_page(page_number(request))
+    history, changes = list(page.object_list), list(queries.changes_of(found)[: 4 * ROWS])
     versions = shown.versions(history, changes)
     context: dict[str, Any] = {
         "policy": found,

@@ -8,12 +8,11 @@ from django.utils.translation import gettext as _
 
 from portal.approvals.asked import Asked
 from portal.approvals.models import Approval, Policy, PolicyChange, Vote
-from portal.approvals.policy_checks import asked_of
-from portal.approvals.policy_queries import votes_on
-from portal.approvals.routes import Allowed, Condition, Route, Rule, StagePlan, read_conditions, read_stages
-from portal.approvals.simulating import Replay, Seat, Simulation
-from portal.approvals.simulation import Simulated
-from portal.approvals.wording import (
+from portal.approvals.policies.checks import asked_of
+from portal.approvals.policies.queries import votes_on
+from portal.approvals.policies.simulating import Replay, Seat, Simulation
+from portal.approvals.policies.simulation import Simulated
+from portal.approvals.policies.wording import (
     Names,
     Said,
     condition_text,
@@ -25,6 +24,7 @@ from portal.approvals.wording import (
     stages_text,
     value_text,
 )
+from portal.approvals.routes import Allowed, Condition, Route, Rule, StagePlan, read_conditions, read_stages
 
 MOST_PEOPLE = 6
 Parts = list[tuple[str, str, str]]

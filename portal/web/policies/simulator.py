@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.guard import permissions_of
-from portal.approvals import policy_queries
-from portal.approvals.policy_forms import FactsForm
-from portal.approvals.simulating import approval_to_try, simulate_facts, simulate_past
+from portal.approvals.policies import queries
+from portal.approvals.policies.forms import FactsForm
+from portal.approvals.policies.simulating import approval_to_try, simulate_facts, simulate_past
 from portal.core.errors import NotFound
 from portal.web.policies import shown
 from portal.web.policies.editor import is_id
@@ -26,7 +26,7 @@ class AboutForm(forms.Form):
     def __init__(self, places: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         kinds: Any = self.fields["kind"]
-        kinds.choices = policy_queries.kinds_offered()
+        kinds.choices = queries.kinds_offered()
         field: Any = self.fields["scope"]
         field.choices, field.coerce = [(pk, place.name) for pk, place in places.items()], places.__getitem__
 
@@ -34,7 +34,7 @@ class AboutForm(forms.Form):
 @login_required
 def simulator(request: HttpRequest) -> HttpResponse:
     """A form by GET, so that what was tried can be sent to somebody as a link; nothing is written."""
-    found = {str(place.pk): place for place in policy_queries.places_for_policies(request.actor)}
+    found = {str(place.pk): place for place in queries.places_for_policies(request.actor)}
     if "manage_policies" not in permissions_of(request.actor) or not found:
         raise NotFound
     asked = {"kind": request.GET.get("kind", "order"), "scope": request.GET.get("scope", next(iter(found)))}
@@ -54,7 +54,7 @@ def simulator(request: HttpRequest) -> HttpResponse:
     context = {
         "about": about,
         "facts": facts,
-        "past": policy_queries.past_visible_to(request.actor, kind, scope),
+        "past": queries.past_visible_to(request.actor, kind, scope),
         "chosen": past,
         "asked": approval,
         "tried": shown.tried(simulation, kind) if simulation else None,

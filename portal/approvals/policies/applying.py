@@ -1,8 +1,8 @@
 """How a proposed change of a policy comes true: by the hand of who agreed, in the name of who asked."""
 
-from portal.approvals import publishing
 from portal.approvals.models import ChangeState, PolicyChange
-from portal.approvals.publishing import Content
+from portal.approvals.policies import publishing
+from portal.approvals.policies.publishing import Content
 from portal.core import clock
 from portal.users.actor import Actor
 

@@ -9,13 +9,14 @@ from django.utils.translation import gettext as _
 
 from portal.access.guard import require, require_fresh
 from portal.access.models import Scope, ScopeState
-from portal.approvals import publishing, services
+from portal.approvals import services
 from portal.approvals.eligibility import accounts_holding
 from portal.approvals.kinds import kind_named
 from portal.approvals.models import ChangeAct, ChangeState, Policy, PolicyChange, PolicyState, State
-from portal.approvals.policy_applying import carry_out
-from portal.approvals.policy_checks import check_rule, same_rule
-from portal.approvals.publishing import POLICY
+from portal.approvals.policies import publishing
+from portal.approvals.policies.applying import carry_out
+from portal.approvals.policies.checks import check_rule, same_rule
+from portal.approvals.policies.publishing import POLICY
 from portal.approvals.queries import approval_of
 from portal.core import clock
 from portal.core.errors import Conflict, Invalid, NotFound, Refused

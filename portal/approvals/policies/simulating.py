@@ -16,11 +16,11 @@ from portal.approvals.eligibility import bench_of
 from portal.approvals.facts import plain
 from portal.approvals.kinds import answer_to, context_of
 from portal.approvals.models import Approval, Policy
-from portal.approvals.publishing import Content
+from portal.approvals.policies.publishing import Content
+from portal.approvals.policies.simulation import DRAFT, Simulated, is_otherwise, simulate, with_draft
 from portal.approvals.queries import approvals_visible_to, rule_of, rules_for
 from portal.approvals.routes import Allowed, Route, Rule, StagePlan, read_conditions, read_stages
 from portal.approvals.settling import staffed
-from portal.approvals.simulation import DRAFT, Simulated, is_otherwise, simulate, with_draft
 from portal.core import clock
 from portal.core.errors import Refused
 from portal.users.actor import Actor

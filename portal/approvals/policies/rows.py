@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from portal.access.models import Scope
 from portal.access.queries import chain_of
 from portal.approvals.asked import Asked, Choices, Sort
-from portal.approvals.policy_checks import MOST_TEXT, asked_of
-from portal.approvals.policy_queries import groups_near, people_by_id, people_named, places_below, roles_at
+from portal.approvals.policies.checks import MOST_TEXT, asked_of
+from portal.approvals.policies.queries import groups_near, people_by_id, people_named, places_below, roles_at
 from portal.approvals.routes import Condition, StagePlan
 from portal.users.actor import Actor
 

@@ -11,7 +11,7 @@ from portal.access.queries import roles_for
 from portal.access.resolver import in_force
 from portal.approvals.asked import EVERYWHERE, OPERATORS_OF, Asked, Sort
 from portal.approvals.kinds import kinds
-from portal.approvals.publishing import Content
+from portal.approvals.policies.publishing import Content
 from portal.approvals.routes import SCOPES, Condition, StagePlan, read_conditions, read_stages
 from portal.core.errors import Invalid
 from portal.users.models import User

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from portal.access.models import Scope
 from portal.approvals.asked import EVERYWHERE, Sort
 from portal.approvals.models import Policy
-from portal.approvals.policy_checks import MOST_ROWS, asked_of
-from portal.approvals.policy_queries import current_of, kinds_offered, places_below, places_for_policies
-from portal.approvals.policy_rows import (
+from portal.approvals.policies.checks import MOST_ROWS, asked_of
+from portal.approvals.policies.publishing import Content, content_of
+from portal.approvals.policies.queries import current_of, kinds_offered, places_below, places_for_policies
+from portal.approvals.policies.rows import (
     CONDITION_NAMES,
     STAGE_NAMES,
     ConditionRow,
@@ -24,9 +25,8 @@ from portal.approvals.policy_rows import (
     row_of_stage,
     value_field,
 )
-from portal.approvals.publishing import Content, content_of
+from portal.approvals.policies.simulating import Draft
 from portal.approvals.routes import read_conditions, read_stages
-from portal.approvals.simulating import Draft
 from portal.users.actor import Actor
 
 NEW_STAGE: Row = {

@@ -14,7 +14,7 @@ from portal.access.models import Group, Role, Scope
 from portal.access.permissions import ROLES
 from portal.approvals.asked import Asked, Sort
 from portal.approvals.kinds import kind_named, kinds
-from portal.approvals.policy_checks import asked_of
+from portal.approvals.policies.checks import asked_of
 from portal.approvals.routes import Condition, StagePlan, Who, read_conditions, read_stages
 from portal.users.models import User
 

@@ -12,8 +12,8 @@ from portal.access.queries import roles_for, scopes_where
 from portal.access.resolver import scope_ids
 from portal.approvals.kinds import kinds
 from portal.approvals.models import Approval, ChangeState, Policy, PolicyChange, PolicyState, Vote
-from portal.approvals.policy_checks import people_there
-from portal.approvals.publishing import POLICY
+from portal.approvals.policies.checks import people_there
+from portal.approvals.policies.publishing import POLICY
 from portal.approvals.queries import approvals_visible_to
 from portal.core.errors import NotFound
 from portal.users.actor import Actor

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.models import Scope
-from portal.approvals import publishing
 from portal.approvals.asked import Asked, Choices, Sort
 from portal.approvals.kinds import Kind, kinds
 from portal.approvals.models import ChangeAct, ChangeState, Policy, PolicyChange, PolicyState, Risk
-from portal.approvals.policy_applying import carry_out
+from portal.approvals.policies import publishing
+from portal.approvals.policies.applying import carry_out
 from portal.approvals.routes import Route, StagePlan, Who
 from portal.core import clock
 from portal.core.errors import Refused
